@@ -1,0 +1,18 @@
+//! SIMD kernels of scorefield over plain slices, each beside its portable twin.
+//!
+//! Every kernel gives the same bits on every instruction set and for every number of threads: sums are taken in an order that only
+//! the shapes fix, and nothing is fused. Slices of the wrong length are errors of the calling code and panic.
+#![deny(unsafe_op_in_unsafe_fn)]
+#![warn(missing_docs)]
+
+pub mod activation;
+pub mod adamw;
+pub mod add_silu;
+pub mod bias;
+pub mod dispatch;
+mod elementary;
+mod lanes;
+pub mod layer_norm;
+pub mod machine;
+pub mod philox;
+mod share;

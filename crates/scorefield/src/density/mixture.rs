@@ -1,0 +1,356 @@
+//! A Gaussian mixture, p = Σ_k w_k N(m_k, Σ_k), and its smoothing p_σ = Σ_k w_k N(m_k, Σ_k + σ²I).
+//!
+//! Each covariance is diagonalised once, Σ_k = Q Λ Qᵀ; at any σ the smoothed one is Q (Λ + σ²) Qᵀ, so every quantity is a sum over
+//! components of closed forms. Everything is computed in f64 and rows run in parallel; results are rounded to f32 where they become
+//! tensors.
+
+use crate::data::{EventShape, Source};
+use crate::error::{Error, Result};
+use crate::key::{Key, Purpose};
+use crate::score::{LogDensity, Score};
+use crate::tensor::{Device, Tensor, matrix, numbers, vector};
+use nalgebra::{DMatrix, SymmetricEigen};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+/// One Gaussian of a mixture, as it is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// Its share; the shares of a mixture are normalised to sum to 1.
+    pub weight: f64,
+    /// m, `[d]`.
+    pub mean: Vec<f64>,
+    /// Σ, `[d][d]`, symmetric positive definite.
+    pub cov: Vec<Vec<f64>>,
+}
+
+impl Component {
+    /// Covariance std²·I.
+    pub fn isotropic(weight: f64, mean: Vec<f64>, std: f64) -> Self {
+        let d = mean.len();
+        let cov = (0..d).map(|i| (0..d).map(|j| if i == j { std * std } else { 0.0 }).collect()).collect();
+        Self { weight, mean, cov }
+    }
+}
+
+/// See the head of this file.
+#[derive(Clone, Debug)]
+pub struct Mixture {
+    dim: usize,
+    event: EventShape,
+    parts: Vec<Part>,
+    /// Where its rows begin when it serves as data.
+    first_row: u64,
+}
+
+/// How far away the rows are that training does not see.
+const HELD_OUT_ROW: u64 = 1 << 40;
+
+#[derive(Clone, Debug)]
+struct Part {
+    weight: f64,
+    mean: Vec<f64>,
+    /// Eigenvalues Λ.
+    variances: Vec<f64>,
+    /// Rows are eigenvectors: Qᵀ, row-major `[d, d]`.
+    axes: Vec<f64>,
+}
+
+impl Mixture {
+    /// Checks and prepares the components.
+    ///
+    /// # Errors
+    /// No components, unequal dimensions, weights that are not positive, covariances that are not symmetric positive definite.
+    pub fn new(components: Vec<Component>) -> Result<Self> {
+        let dim = components.first().map_or(0, |c| c.mean.len());
+        if dim == 0 {
+            return Err(Error::setting("mixture", "at least one component with a mean", "none"));
+        }
+        let total: f64 = components.iter().map(|c| c.weight).sum();
+        let parts = components.into_iter().enumerate().map(|(k, c)| Part::new(k + 1, c, dim, total)).collect::<Result<_>>()?;
+        Ok(Self { dim, event: EventShape::Vector(dim), parts, first_row: 0 })
+    }
+
+    /// The same density as data of other rows, which training never sees.
+    pub fn held_out(self) -> Self {
+        Self { first_row: HELD_OUT_ROW, ..self }
+    }
+
+    /// Changes when the density does.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for p in &self.parts {
+            [p.weight].iter().chain(&p.mean).chain(&p.variances).chain(&p.axes).for_each(|v| hash.update(v.to_le_bytes()));
+        }
+        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The components' weights, summing to 1.
+    pub fn weights(&self) -> Vec<f64> {
+        self.parts.iter().map(|p| p.weight).collect()
+    }
+
+    /// The components' means.
+    pub fn means(&self) -> Vec<&[f64]> {
+        self.parts.iter().map(|p| p.mean.as_slice()).collect()
+    }
+
+    /// The mixture's mean and its overall variance per dimension, averaged over dimensions.
+    pub fn moments(&self) -> (Vec<f64>, f64) {
+        let mut mean = vec![0.0; self.dim];
+        for p in &self.parts {
+            mean.iter_mut().zip(&p.mean).for_each(|(m, pm)| *m += p.weight * pm);
+        }
+        let spread = |p: &Part| {
+            let between: f64 = p.mean.iter().zip(&mean).map(|(a, b)| (a - b).powi(2)).sum();
+            p.variances.iter().sum::<f64>() + between
+        };
+        let variance = self.parts.iter().map(|p| p.weight * spread(p)).sum::<f64>() / self.dim as f64;
+        (mean, variance)
+    }
+
+    /// `n` draws from p_σ, row-major `[n, d]`; row i depends on the key and on `first_row + i` alone.
+    pub fn sample(&self, key: Key, first_row: u64, n: usize, sigma: f64) -> Vec<f32> {
+        let d = self.dim;
+        let which = key.at(0).uniform(first_row, n, 1);
+        let mut out = key.at(1).normal(first_row, n, d);
+        out.par_chunks_mut(d).zip(which).for_each(|(row, u)| {
+            let mut left = f64::from(u);
+            let part = self.parts.iter().find(|p| {
+                left -= p.weight;
+                left < 0.0
+            });
+            part.unwrap_or(&self.parts[self.parts.len() - 1]).place(row, sigma);
+        });
+        out
+    }
+
+    /// Which component each row of `x` `[n, d]` most probably belongs to under p_σ.
+    pub fn assign(&self, x: &[f32], sigma: f64) -> Vec<usize> {
+        let most = |row: &[f32]| {
+            let logs = self.parts.iter().map(|p| p.log_density(row, sigma * sigma).0);
+            logs.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(k, _)| k)
+        };
+        x.par_chunks(self.dim).map(most).collect()
+    }
+
+    /// log p_σ and its gradient for one point.
+    fn evaluate(&self, row: &[f32], sigma: f64, score: &mut [f64]) -> f64 {
+        let variance = sigma * sigma;
+        let logs: Vec<(f64, Vec<f64>)> = self.parts.iter().map(|p| p.log_density(row, variance)).collect();
+        let top = logs.iter().map(|(l, _)| *l).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logs.iter().map(|(l, _)| (l - top).exp()).sum();
+        score.fill(0.0);
+        for (part, (log, along)) in self.parts.iter().zip(&logs) {
+            let share = (log - top).exp() / sum;
+            // −(Σ + σ²I)⁻¹(x − m) = −Q (Λ + σ²)⁻¹ Qᵀ(x − m); `along` is Qᵀ(x − m).
+            for (axis, (a, v)) in part.axes.chunks(self.dim).zip(along.iter().zip(&part.variances)) {
+                let c = -share * a / (v + variance);
+                score.iter_mut().zip(axis).for_each(|(s, q)| *s += c * q);
+            }
+        }
+        top + sum.ln()
+    }
+}
+
+impl Part {
+    fn new(number: usize, c: Component, dim: usize, total: f64) -> Result<Self> {
+        let what = |field: &str| format!("component {number}, {field}");
+        if !(c.weight.is_finite() && c.weight > 0.0) {
+            return Err(Error::setting(what("weight"), "a positive number", c.weight));
+        }
+        if c.mean.len() != dim || c.mean.iter().any(|m| !m.is_finite()) {
+            return Err(Error::setting(what("mean"), format!("{dim} finite numbers"), format!("{:?}", c.mean)));
+        }
+        if c.cov.len() != dim || c.cov.iter().any(|row| row.len() != dim) {
+            return Err(Error::setting(what("cov"), format!("{dim} rows of {dim} numbers"), format!("{:?}", c.cov)));
+        }
+        let cov = DMatrix::from_fn(dim, dim, |i, j| c.cov[i][j]);
+        if (&cov - cov.transpose()).amax() > 1e-9 * cov.amax() || cov.iter().any(|v| !v.is_finite()) {
+            return Err(Error::setting(what("cov"), "a symmetric matrix", format!("{:?}", c.cov)));
+        }
+        let eigen = SymmetricEigen::new(cov);
+        if let Some(bad) = eigen.eigenvalues.iter().find(|v| **v <= 0.0) {
+            return Err(Error::setting(what("cov"), "a positive definite matrix", format!("one with eigenvalue {bad:.3e}")));
+        }
+        let axes = eigen.eigenvectors.column_iter().flat_map(|q| q.iter().copied().collect::<Vec<_>>()).collect();
+        Ok(Self { weight: c.weight / total, mean: c.mean, variances: eigen.eigenvalues.iter().copied().collect(), axes })
+    }
+
+    /// log w + log N(x; m, Σ + variance·I), and Qᵀ(x − m).
+    fn log_density(&self, row: &[f32], variance: f64) -> (f64, Vec<f64>) {
+        let centred: Vec<f64> = row.iter().zip(&self.mean).map(|(x, m)| f64::from(*x) - m).collect();
+        let along: Vec<f64> =
+            self.axes.chunks(self.mean.len()).map(|q| q.iter().zip(&centred).map(|(q, c)| q * c).sum()).collect();
+        let mut log = self.weight.ln();
+        for (a, v) in along.iter().zip(&self.variances) {
+            let total = v + variance;
+            log -= 0.5 * (a * a / total + (std::f64::consts::TAU * total).ln());
+        }
+        (log, along)
+    }
+
+    /// Turns standard normal numbers into a draw: m + Q (Λ + σ²)^½ z.
+    fn place(&self, row: &mut [f32], sigma: f64) {
+        let d = self.mean.len();
+        let scaled: Vec<f64> =
+            row.iter().zip(&self.variances).map(|(z, v)| f64::from(*z) * (v + sigma * sigma).sqrt()).collect();
+        for (j, x) in row.iter_mut().enumerate() {
+            let along: f64 = (0..d).map(|i| self.axes[i * d + j] * scaled[i]).sum();
+            *x = (self.mean[j] + along) as f32;
+        }
+    }
+}
+
+impl Score for Mixture {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn device(&self) -> Device {
+        Device::flex()
+    }
+
+    fn score(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<2> {
+        let (n, d, device) = (x.dims()[0], self.dim, x.device());
+        let (x, sigma) = (numbers(x), numbers(sigma.clone()));
+        let mut out = vec![0.0f32; n * d];
+        out.par_chunks_mut(d).zip(x.par_chunks(d)).zip(sigma).for_each_init(
+            || vec![0.0; d],
+            |score, ((out, row), sigma)| {
+                self.evaluate(row, f64::from(sigma), score);
+                out.iter_mut().zip(score).for_each(|(o, s)| *o = *s as f32);
+            },
+        );
+        matrix(out, n, d, &device)
+    }
+}
+
+impl LogDensity for Mixture {
+    fn log_prob(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<1> {
+        let device = x.device();
+        let (x, sigma) = (numbers(x), numbers(sigma.clone()));
+        let log = |(row, sigma): (&[f32], f32)| self.evaluate(row, f64::from(sigma), &mut vec![0.0; self.dim]) as f32;
+        vector(x.par_chunks(self.dim).zip(sigma).map(log).collect(), &device)
+    }
+}
+
+/// As data: endless, drawn fresh.
+impl Source for Mixture {
+    fn len(&self) -> Option<u64> {
+        None
+    }
+
+    fn event(&self) -> &EventShape {
+        &self.event
+    }
+
+    fn fill(&self, indices: &[u64], key: Key, out: &mut [f32]) -> Result<()> {
+        let key = key.for_purpose(Purpose::Data);
+        let mut start = 0;
+        while start < indices.len() {
+            // Runs of consecutive rows are drawn together.
+            let run = indices[start..].windows(2).take_while(|w| w[1] == w[0] + 1).count() + 1;
+            let rows = self.sample(key, self.first_row + indices[start], run, 0.0);
+            out[start * self.dim..(start + run) * self.dim].copy_from_slice(&rows);
+            start += run;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tilted() -> Mixture {
+        let first = Component { weight: 3.0, mean: vec![1.0, -2.0], cov: vec![vec![2.0, 0.6], vec![0.6, 1.0]] };
+        Mixture::new(vec![first, Component::isotropic(1.0, vec![-1.0, 0.5], 0.5)]).unwrap()
+    }
+
+    fn at(m: &Mixture, x: &[f32], sigma: f64) -> (f64, Vec<f64>) {
+        let mut score = vec![0.0; m.dim];
+        let log = m.evaluate(x, sigma, &mut score);
+        (log, score)
+    }
+
+    #[test]
+    fn the_score_is_the_gradient_of_log_prob() {
+        let m = tilted();
+        for sigma in [0.0, 0.3, 2.0] {
+            let x = [0.25f32, -0.75];
+            let (_, score) = at(&m, &x, sigma);
+            for j in 0..2 {
+                let h = 1.0 / 1024.0;
+                let (mut up, mut down) = (x, x);
+                up[j] += h;
+                down[j] -= h;
+                let slope = (at(&m, &up, sigma).0 - at(&m, &down, sigma).0) / (2.0 * f64::from(h));
+                assert!((slope - score[j]).abs() < 1e-5, "σ = {sigma}, axis {j}: {slope} against {}", score[j]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_density_integrates_to_one_at_every_sigma() {
+        let m = tilted();
+        for sigma in [0.0, 1.0] {
+            let (h, side) = (0.1, 200);
+            let cell = |i: i32| f64::from(i) * h;
+            let total: f64 = (-side..side)
+                .flat_map(|i| (-side..side).map(move |j| [cell(i) as f32, cell(j) as f32]))
+                .map(|x| at(&m, &x, sigma).0.exp() * h * h)
+                .sum();
+            assert!((total - 1.0).abs() < 1e-4, "σ = {sigma}: {total}");
+        }
+    }
+
+    #[test]
+    fn a_single_gaussian_has_the_textbook_score_and_denoiser() {
+        // N(m, Σ): score −(Σ + σ²I)⁻¹(x − m); posterior mean m + Σ(Σ + σ²I)⁻¹(x − m).
+        let m = Mixture::new(vec![Component { weight: 1.0, mean: vec![1.0, -2.0], cov: vec![vec![2.0, 0.6], vec![0.6, 1.0]] }])
+            .unwrap();
+        let (x, sigma) = ([3.0f32, 0.5], 0.7f64);
+        let (a, b, c) = (2.0 + sigma * sigma, 0.6, 1.0 + sigma * sigma);
+        let det = a * c - b * b;
+        let (u, v) = (2.0, 2.5);
+        let solved = [(c * u - b * v) / det, (-b * u + a * v) / det];
+        let (_, score) = at(&m, &x, sigma);
+        assert!((score[0] + solved[0]).abs() < 1e-12 && (score[1] + solved[1]).abs() < 1e-12);
+        let denoised = numbers(m.denoise(matrix(x.to_vec(), 1, 2, &Device::flex()), &vector(vec![0.7], &Device::flex())));
+        let expected = [1.0 + 2.0 * solved[0] + 0.6 * solved[1], -2.0 + 0.6 * solved[0] + solved[1]];
+        assert!((0..2).all(|j| (f64::from(denoised[j]) - expected[j]).abs() < 1e-5), "{denoised:?} against {expected:?}");
+    }
+
+    #[test]
+    fn draws_have_the_mixtures_moments() {
+        let (m, n, sigma) = (tilted(), 200_000, 0.5);
+        let x = m.sample(Key::new(3, Purpose::Data), 0, n, sigma);
+        let (mean, variance) = m.moments();
+        let total_variance = variance + sigma * sigma;
+        for j in 0..2 {
+            let measured = x.iter().skip(j).step_by(2).map(|v| f64::from(*v)).sum::<f64>() / n as f64;
+            assert!((measured - mean[j]).abs() < 5.0 * (2.0 * total_variance / n as f64).sqrt(), "{measured} against {}", mean[j]);
+        }
+        let spread = x.chunks(2).map(|r| (0..2).map(|j| (f64::from(r[j]) - mean[j]).powi(2)).sum::<f64>()).sum::<f64>();
+        let measured = spread / (2 * n) as f64;
+        assert!((measured - total_variance).abs() < 0.01 * total_variance * 3.0, "{measured} against {total_variance}");
+    }
+
+    #[test]
+    fn the_shares_of_draws_are_the_weights() {
+        let m = super::super::open("mixture").unwrap();
+        let n = 100_000;
+        let x = m.sample(Key::new(1, Purpose::Data), 0, n, 0.0);
+        let first = m.assign(&x, 0.0).iter().filter(|k| **k == 0).count() as f64 / n as f64;
+        assert!((first - 0.8).abs() < 5.0 * (0.16 / n as f64).sqrt(), "{first}");
+    }
+
+    #[test]
+    fn a_covariance_must_be_symmetric_and_positive() {
+        let bad = |cov| Mixture::new(vec![Component { weight: 1.0, mean: vec![0.0, 0.0], cov }]).is_err();
+        assert!(bad(vec![vec![1.0, 2.0], vec![2.0, 1.0]]));
+        assert!(bad(vec![vec![1.0, 0.5], vec![0.0, 1.0]]));
+        assert!(bad(vec![vec![1.0]]));
+    }
+}

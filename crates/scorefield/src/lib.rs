@@ -1,0 +1,25 @@
+//! scorefield learns the score of a distribution, ∇ₓ log p(x), from samples, and uses it: to draw new samples, remove noise, and show
+//! where and why it fails.
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod density;
+pub mod error;
+pub mod jet;
+pub mod key;
+pub mod levels;
+pub mod model;
+pub mod net;
+pub mod noise;
+pub mod objective;
+pub mod observe;
+pub mod plot;
+pub mod recipe;
+pub mod registry;
+pub mod report;
+pub mod run;
+pub mod sample;
+pub mod score;
+pub mod tensor;
+pub mod train;

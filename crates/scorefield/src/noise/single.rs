@@ -1,0 +1,49 @@
+//! One noise level: plain denoising score matching (Vincent 2011).
+
+use super::edm;
+use super::schedule::{Build, Schedule, ScheduleSettings};
+use crate::error::{Error, Result};
+use crate::levels::Levels;
+use crate::registry::Entry;
+
+/// σ and nothing else.
+#[derive(Debug)]
+pub struct Single {
+    sigma: f64,
+    sigma_data: f64,
+}
+
+impl Schedule for Single {
+    fn sigma(&self, _t: f64) -> f64 {
+        self.sigma
+    }
+
+    fn weight(&self, sigma: f64) -> f64 {
+        edm::weight(sigma, self.sigma_data)
+    }
+
+    fn levels(&self, n: usize) -> Result<Levels> {
+        match n {
+            0 => Levels::new(vec![]),
+            _ => Levels::new(vec![self.sigma]),
+        }
+    }
+}
+
+fn build(settings: &mut ScheduleSettings, sigma_data: f64) -> Result<Box<dyn Schedule>> {
+    match settings.sigma {
+        Some(sigma) if sigma.is_finite() && sigma > 0.0 => Ok(Box::new(Single { sigma, sigma_data })),
+        Some(sigma) => Err(Error::setting("schedule.sigma (--sigma)", "a positive number", sigma)),
+        None => Err(Error::setting("schedule.sigma (--sigma)", "the one noise level of --schedule single", "nothing")),
+    }
+}
+
+/// The registry's row.
+pub(super) const ENTRY: Entry<Build> = Entry {
+    name: "single",
+    aliases: &["fixed"],
+    summary: "one noise level, given by --sigma",
+    formula: "σ(t) = σ",
+    source: "Vincent 2011",
+    value: build,
+};

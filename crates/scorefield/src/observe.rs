@@ -1,0 +1,60 @@
+//! Seeing a long computation from outside: progress, traces, and a way to stop it.
+
+use crate::tensor::Tensor;
+
+/// What an observer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Save what there is and end.
+    Stop,
+}
+
+/// One step of training.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainStep {
+    /// Steps done, this one included.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Mean loss since the last logged step, where this one is logged.
+    pub loss: Option<f64>,
+    /// Rows in a batch.
+    pub batch: usize,
+}
+
+/// One step of a sampler on one block of rows.
+#[derive(Debug)]
+pub struct SampleStep<'a> {
+    /// First row of the block.
+    pub first_row: u64,
+    /// Steps done within the block.
+    pub step: usize,
+    /// Steps of a block in all.
+    pub steps: usize,
+    /// The noise level that x is now at.
+    pub sigma: f64,
+    /// The block's points, `[rows, d]`.
+    pub x: &'a Tensor<2>,
+    /// Rows drawn in all.
+    pub n: usize,
+    /// Rows of this block that count (the last may be padded).
+    pub rows: usize,
+}
+
+/// Watches, and may stop, what the library does. Every method has a default, so an observer says only what it cares for.
+pub trait Observer {
+    /// After each training step.
+    fn trained(&mut self, _: &TrainStep) -> Flow {
+        Flow::Continue
+    }
+
+    /// After each sampler step.
+    fn sampled(&mut self, _: &SampleStep<'_>) -> Flow {
+        Flow::Continue
+    }
+}
+
+/// Watches nothing.
+impl Observer for () {}

@@ -1,0 +1,40 @@
+//! Pictures from plain numbers: one description of a picture, written as PNG or as SVG.
+//!
+//! A builder ([`grid()`], [`strip()`], [`scatter()`], [`histogram()`], [`field()`], [`curve()`]) takes slices and small structs, never
+//! models, and gives a [`Picture`]; [`Picture::save`] writes it, the format chosen by the path's extension. A picture is a list of
+//! marks (lines, circles, text, images; `scene.rs`). `raster.rs` turns the list into pixels with tiny-skia, `svg.rs` into text, so
+//! that both always show the same thing. The fonts are bundled; nothing is asked of the system. The same input gives the same bytes.
+
+mod axes;
+mod contour;
+mod curve;
+mod field;
+mod field2;
+mod font;
+mod frame;
+mod grid;
+mod heading;
+mod histogram;
+mod images;
+mod picture;
+mod raster;
+mod save;
+mod scatter;
+mod scene;
+mod strip;
+mod style;
+mod svg;
+
+pub use curve::{Curve, Series, curve};
+pub use field::{ScoreField, field};
+pub use field2::{Backdrop, Field2};
+pub use grid::grid;
+pub use histogram::{Histogram, histogram};
+pub use images::Images;
+pub use picture::Picture;
+pub use save::metadata;
+pub use scatter::{Cloud, Scatter, scatter};
+pub use strip::{Strip, StripRow, strip};
+
+pub(crate) use save::write_atomically;
+pub(crate) use svg::escape;

@@ -1,0 +1,217 @@
+//! From settings to objects: the data, the schedule, the network and the objective that a recipe names.
+//!
+//! What a recipe leaves open (the ends of the noise range, for one) is chosen here from the data and written back into the resolved
+//! settings, so that the recipe in a run folder says everything.
+
+use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
+use super::{Recipe, Resolved, Value};
+use crate::data::{self, Dataset, Dequantise, Moments, Origin, Standardise};
+use crate::density;
+use crate::error::{Error, Result};
+use crate::key::{Key, Purpose};
+use crate::model::{Model, Precondition};
+use crate::net::{NETS, NetSettings};
+use crate::noise::{NOISES, SCHEDULES, Schedule, ScheduleSettings};
+use crate::objective::{OBJECTIVES, Objective};
+use crate::registry::lookup;
+use crate::tensor::Device;
+use crate::train::{Decay, TrainConfig};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Rows that the mean and σ_data are measured on, at most.
+const MEASURED_ROWS: usize = 100_000;
+
+/// Everything that training needs, made from a recipe.
+pub struct Assembled {
+    /// The settings, now complete and checked.
+    pub recipe: Recipe,
+    /// Training and held-out points.
+    pub dataset: Dataset,
+    /// How columns are standardised, if they are.
+    pub standardise: Option<Standardise>,
+    /// Mean and spread of the data, after standardisation.
+    pub precondition: Precondition,
+    /// The noise levels.
+    pub schedule: Box<dyn Schedule>,
+    /// The loss.
+    pub objective: Box<dyn Objective>,
+    /// Settings of the loop.
+    pub config: TrainConfig,
+}
+
+impl Assembled {
+    /// Opens the data and makes the rest; fills in `resolved` what only the data could tell.
+    ///
+    /// # Errors
+    /// A setting out of range or a name that no registry has, data that cannot be read.
+    pub fn new(resolved: &mut Resolved) -> Result<Self> {
+        let recipe = resolved.check()?;
+        // Names first: a misspelt one must not wait for a download.
+        let named = |key: &str, name: &str| (resolved.place(key), name.to_owned());
+        let (place, name) = named("net.name", &recipe.net.name);
+        lookup(NETS, &place, &name)?;
+        let (place, name) = named("noise.name", &recipe.noise.name);
+        lookup(NOISES, &place, &name)?;
+        let (place, name) = named("objective.name", &recipe.objective.name);
+        let objective = (lookup(OBJECTIVES, &place, &name)?.value)();
+        let (place, name) = named("schedule.name", &recipe.schedule.name);
+        let schedule = lookup(SCHEDULES, &place, &name)?;
+
+        let dataset = open_data(&recipe)?;
+        if dataset.train.len() == Some(0) {
+            return Err(Error::setting("data.held_out", "something left to train on", recipe.data.held_out));
+        }
+        let standardise = match recipe.data.standardise {
+            RawStandardise::Off => None,
+            RawStandardise::Auto if dataset.origin != Origin::Table => None,
+            RawStandardise::Auto | RawStandardise::On => Some(Standardise::fit(&*dataset.train, MEASURED_ROWS)?),
+        };
+        let precondition = measure(&dataset, standardise.as_ref())?;
+
+        let raw = &recipe.schedule;
+        let mut levels = ScheduleSettings {
+            sigma: raw.sigma,
+            sigma_min: raw.sigma_min,
+            sigma_max: raw.sigma_max,
+            levels: raw.levels,
+            p_mean: raw.p_mean,
+            p_std: raw.p_std,
+        };
+        let schedule = (schedule.value)(&mut levels, f64::from(precondition.sigma_data))?;
+        let how = format!("from the data: sigma_data = {}", precondition.sigma_data);
+        let numbers = [
+            ("schedule.sigma_min", levels.sigma_min),
+            ("schedule.sigma_max", levels.sigma_max),
+            ("schedule.p_mean", levels.p_mean),
+            ("schedule.p_std", levels.p_std),
+        ];
+        for (key, value) in numbers {
+            if let Some(value) = value {
+                resolved.derive(key, &Value::Number(value), &how);
+            }
+        }
+        if let Some(n) = levels.levels {
+            resolved.derive("schedule.levels", &Value::Count(n as u64), "the schedule's default");
+        }
+        let recipe = resolved.check()?;
+        let config = config(&recipe);
+        Ok(Self { recipe, dataset, standardise, precondition, schedule, objective, config })
+    }
+
+    /// A fresh model with this recipe's network, on `device` (give it the device with gradients to train).
+    ///
+    /// # Errors
+    /// Sizes that the network refuses.
+    pub fn fresh_model(&self, device: &Device) -> Result<Model> {
+        build_model(&self.recipe, self.precondition.clone(), self.dataset.train.event().clone(), device)
+    }
+}
+
+/// A model of the recipe's network with fresh parameters.
+pub(super) fn build_model(
+    recipe: &Recipe,
+    precondition: Precondition,
+    event: data::EventShape,
+    device: &Device,
+) -> Result<Model> {
+    let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding };
+    let build = lookup(NETS, "net.name", &recipe.net.name)?.value;
+    let net = build(&sizes, &event, Key::new(recipe.seed, Purpose::Init), device)?;
+    Ok(Model::new(net, precondition, event, device))
+}
+
+/// The recipe's schedule, whose open ends must have been filled in.
+pub(super) fn build_schedule(recipe: &Recipe, sigma_data: f32) -> Result<Box<dyn Schedule>> {
+    let raw = &recipe.schedule;
+    let mut levels = ScheduleSettings {
+        sigma: raw.sigma,
+        sigma_min: raw.sigma_min,
+        sigma_max: raw.sigma_max,
+        levels: raw.levels,
+        p_mean: raw.p_mean,
+        p_std: raw.p_std,
+    };
+    (lookup(SCHEDULES, "schedule.name", &raw.name)?.value)(&mut levels, f64::from(sigma_data))
+}
+
+/// The recipe's data.
+///
+/// # Errors
+/// Data that cannot be read or fetched.
+pub fn open_data(recipe: &Recipe) -> Result<Dataset> {
+    let raw = &recipe.data;
+    let options = data::Options {
+        data_dir: raw.data_dir.as_ref().map(PathBuf::from),
+        held_out: raw.held_out,
+        split_seed: raw.split_seed,
+        dequantise: match raw.dequantise {
+            RawDequantise::Auto => Dequantise::Auto,
+            RawDequantise::Uniform => Dequantise::Uniform,
+            RawDequantise::None => Dequantise::None,
+        },
+        size: raw.size,
+        ..Default::default()
+    };
+    open_source(&raw.source, &options)
+}
+
+/// Any DATA of the contract, `density:…` included.
+///
+/// # Errors
+/// Data that cannot be read or fetched.
+pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
+    let Some(name) = spec.strip_prefix("density:") else {
+        return data::open(spec, options);
+    };
+    let density = density::open(name)?;
+    let held_out = density.clone().held_out();
+    Ok(Dataset {
+        name: spec.to_owned(),
+        fingerprint: density.fingerprint(),
+        train: Arc::new(density),
+        held_out: Arc::new(held_out),
+        origin: Origin::Synthetic,
+        columns: None,
+        dequantised: false,
+        note: vec!["Drawn fresh from a density known in closed form; held-out points are other draws.".to_owned()],
+    })
+}
+
+fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
+    if standardise.is_some() {
+        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0 });
+    }
+    let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
+    // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
+    let sigma_data = if moments.sigma_data > 0.0 { moments.sigma_data } else { 1.0 };
+    if !sigma_data.is_finite() {
+        return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
+            .with_hint("rescale the data, or use --standardise on"));
+    }
+    Ok(Precondition { mean: moments.mean, sigma_data })
+}
+
+fn config(recipe: &Recipe) -> TrainConfig {
+    let t = &recipe.train;
+    TrainConfig {
+        steps: t.steps,
+        batch: t.batch,
+        lr: t.lr,
+        warmup: t.warmup,
+        decay: match t.decay {
+            RawDecay::Cosine => Decay::Cosine,
+            RawDecay::Constant => Decay::Constant,
+        },
+        lr_final: t.lr_final,
+        beta1: t.beta1,
+        beta2: t.beta2,
+        eps: t.eps,
+        weight_decay: t.weight_decay,
+        clip: t.clip,
+        ema: t.ema.clone(),
+        log_every: t.log_every,
+        checkpoint_every: t.checkpoint_every,
+        seed: recipe.seed,
+    }
+}

@@ -1,0 +1,37 @@
+//! Recipes: every setting of a training run, from where it was given to the checked value.
+//!
+//! A setting travels one way: text in a recipe file, a `SCOREFIELD_*` variable or a flag → [`Layers`], which remembers the place →
+//! [`Resolved`], a [`RawRecipe`] with the [`Origin`] of each value → [`Recipe`], whose numbers are known to be in range. The later
+//! layer wins: default < recipe file < environment < command line.
+//!
+//! The settings themselves are the rows of [`SETTINGS`]: key, kind, range, what may change on `--resume`, and one line of
+//! explanation. Adding one is a field and its default in `raw.rs` and a row in `settings.rs`.
+
+mod assemble;
+mod check;
+mod differences;
+mod file;
+mod job;
+mod layers;
+mod misfit;
+mod origin;
+mod raw;
+mod recommended;
+mod settings;
+mod target;
+mod typed;
+mod value;
+mod weights;
+mod write;
+
+pub use assemble::{Assembled, open_data, open_source};
+pub use check::Recipe;
+pub use differences::{Difference, differences};
+pub use file::MAX_RECIPE_BYTES;
+pub use job::{Plan, Trained, plan, train_new, train_resumed};
+pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
+pub use origin::Origin;
+pub use raw::{Data, Decay, Dequantise, Named, Net, RawRecipe, Schedule, Standardise, Train};
+pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
+pub use target::{Asked, Target, TrainedModel};
+pub use value::Value;

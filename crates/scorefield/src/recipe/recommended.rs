@@ -1,0 +1,40 @@
+//! Recipes that come with the program: what works for a known source where the user says nothing else.
+//!
+//! They lie directly over the defaults, below recipe files, variables and flags. Adding one is a file in `recipes/` and a row here.
+
+use super::file::{Given, parse};
+use crate::error::Result;
+use std::path::Path;
+
+/// Source, and its recipe.
+static RECOMMENDED: &[(&str, &str)] =
+    &[("digits", include_str!("../../recipes/digits.toml")), ("mnist", include_str!("../../recipes/mnist.toml"))];
+
+/// The settings recommended for a source; none for a source that has no recipe of its own.
+pub(super) fn settings(source: &str) -> Result<Vec<Given>> {
+    let text = RECOMMENDED.iter().find(|(name, _)| *name == source).map_or("", |(_, text)| text);
+    parse(Path::new("recommended recipe"), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Layers, Origin};
+
+    #[test]
+    fn every_recommended_recipe_is_a_valid_recipe() {
+        for (source, _) in RECOMMENDED {
+            let layers = Layers::new().set("data.source", source, Origin::Flag("DATA".to_owned())).unwrap();
+            assert!(!settings(source).unwrap().is_empty());
+            layers.build().unwrap().check().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_recommendation_gives_way_to_a_flag_and_is_named_where_it_does_not() {
+        let layers = Layers::new().set("train.steps", "5", Origin::Flag("--steps".to_owned())).unwrap();
+        let resolved = layers.build().unwrap();
+        assert_eq!(resolved.recipe.train.steps, 5);
+        assert!(resolved.origin("schedule.p_mean").to_string().contains("recommended for digits"));
+    }
+}

@@ -1,0 +1,224 @@
+//! What `RUN` or `density:…` on the command line stands for: something with a score that can be sampled.
+
+use super::{Layers, Recipe, assemble, weights};
+use crate::data::{EventShape, Standardise};
+use crate::density::{self, Mixture};
+use crate::error::{Error, Result};
+use crate::levels::Levels;
+use crate::model::Model;
+use crate::net::unflatten;
+use crate::noise::Schedule;
+use crate::registry::lookup;
+use crate::run::{FileMark, RunFolder, read_tensors};
+use crate::sample::{Ready, SAMPLERS, SamplerSettings, Start};
+use crate::score::Score;
+use crate::tensor::Device;
+use std::path::Path;
+
+/// A trained model with what surrounds it.
+pub struct TrainedModel {
+    /// The model, with averaged weights.
+    pub model: Model,
+    /// The levels it was trained on.
+    pub schedule: Box<dyn Schedule>,
+    /// How its columns were standardised, if they were.
+    pub standardise: Option<Standardise>,
+    /// The names of its columns, if it was trained on a table.
+    pub columns: Option<Vec<String>>,
+    /// The run's settings.
+    pub recipe: Recipe,
+    /// The step of the checkpoint.
+    pub step: u64,
+    /// SHA-256 of the weight file.
+    pub hash: String,
+    /// Damaged checkpoints that were passed over.
+    pub warnings: Vec<String>,
+}
+
+/// Something with a score.
+pub enum Target {
+    /// A run folder's model.
+    Trained(Box<TrainedModel>),
+    /// A density known in closed form.
+    Exact {
+        /// The name it was opened by.
+        name: String,
+        /// The density.
+        density: Mixture,
+    },
+}
+
+impl Target {
+    /// Opens `RUN` or `density:…`.
+    ///
+    /// # Errors
+    /// A folder that is not a run or has no complete checkpoint, weights that do not fit the recipe, an unknown density.
+    pub fn open(spec: &str, device: &Device) -> Result<Self> {
+        match spec.strip_prefix("density:") {
+            Some(name) => Ok(Self::Exact { name: spec.to_owned(), density: density::open(name)? }),
+            None => Ok(Self::Trained(Box::new(TrainedModel::open(Path::new(spec), device)?))),
+        }
+    }
+
+    /// Its score. For a model of standardised columns, in standardised units.
+    pub fn score(&self) -> &dyn Score {
+        match self {
+            Self::Trained(t) => &t.model,
+            Self::Exact { density, .. } => density,
+        }
+    }
+
+    /// The shape of one sample.
+    pub fn event(&self) -> EventShape {
+        match self {
+            Self::Trained(t) => t.model.event().clone(),
+            Self::Exact { density, .. } => EventShape::Vector(density.dim()),
+        }
+    }
+
+    /// How columns were standardised, if they were.
+    pub fn standardise(&self) -> Option<&Standardise> {
+        match self {
+            Self::Trained(t) => t.standardise.as_ref(),
+            Self::Exact { .. } => None,
+        }
+    }
+
+    /// The names of the columns, if the target is a table's.
+    pub fn columns(&self) -> Option<&[String]> {
+        match self {
+            Self::Trained(t) => t.columns.as_deref(),
+            Self::Exact { .. } => None,
+        }
+    }
+
+    /// The exact density, if the target is one or was trained on one.
+    pub fn exact(&self) -> Option<Mixture> {
+        match self {
+            Self::Trained(t) => t.recipe.data.source.strip_prefix("density:").and_then(|name| density::open(name).ok()),
+            Self::Exact { density, .. } => Some(density.clone()),
+        }
+    }
+
+    /// What identifies it in files that it makes: the weight file's hash, or the density's fingerprint.
+    pub fn hash(&self) -> String {
+        match self {
+            Self::Trained(t) => t.hash.clone(),
+            Self::Exact { density, .. } => density.fingerprint(),
+        }
+    }
+
+    /// Smallest and largest noise level; the smallest is 0 for a density known without noise.
+    pub fn sigma_range(&self) -> (f64, f64) {
+        match self {
+            Self::Trained(t) => t.schedule.range(),
+            Self::Exact { density, .. } => (0.0, 20.0 * density.moments().1.sqrt()),
+        }
+    }
+
+    /// A start blurred by the first level: N(μ, σ_d² + σ²).
+    pub fn start(&self) -> Start {
+        let (mean, sigma_data) = match self {
+            Self::Trained(t) => (t.model.precondition().mean.clone(), t.model.precondition().sigma_data),
+            Self::Exact { density, .. } => {
+                let (mean, variance) = density.moments();
+                (mean.iter().map(|m| *m as f32).collect(), variance.sqrt() as f32)
+            }
+        };
+        Start::Normal { mean, sigma_data }
+    }
+
+    /// The level at which `denoise` and `score` work if none is given.
+    pub fn only_sigma(&self) -> Option<f64> {
+        match self {
+            Self::Trained(t) => {
+                let (low, high) = t.schedule.range();
+                (low == high).then_some(low)
+            }
+            Self::Exact { .. } => None,
+        }
+    }
+
+    /// Makes a sampler by name for this target. `None`: `heun` for a model of many levels, `langevin` otherwise.
+    ///
+    /// # Errors
+    /// An unknown name, or settings that the sampler refuses.
+    pub fn sampler(&self, name: Option<&str>, asked: &Asked) -> Result<(&'static str, Ready)> {
+        let many = matches!(self, Self::Trained(_)) && self.only_sigma().is_none();
+        let entry = lookup(SAMPLERS, "--sampler", name.unwrap_or(if many { "heun" } else { "langevin" }))?;
+        for (what, value) in [("--sigma-min", asked.range.1), ("--sigma-max", asked.range.0), ("--sigma", asked.sigma)] {
+            if let Some(v) = value.filter(|v| !(v.is_finite() && *v > 0.0)) {
+                return Err(Error::setting(what, "a positive number", v));
+            }
+        }
+        let ladder = |n: usize| match self {
+            Self::Trained(t) => t.schedule.levels(n),
+            Self::Exact { .. } => Levels::geometric(self.sigma_range().1, 0.01, n),
+        };
+        let settings = SamplerSettings {
+            steps: asked.steps,
+            epsilon: asked.epsilon,
+            sigma: asked.sigma,
+            range: asked.range,
+            levels: asked.levels,
+            denoise: asked.denoise,
+            ladder: &ladder,
+            target_range: self.sigma_range(),
+        };
+        Ok((entry.name, (entry.value)(&settings)?))
+    }
+}
+
+/// What a user asked of a sampler; `None`: the sampler's default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// See [`SamplerSettings::steps`].
+    pub steps: Option<usize>,
+    /// See [`SamplerSettings::epsilon`].
+    pub epsilon: Option<f64>,
+    /// See [`SamplerSettings::sigma`].
+    pub sigma: Option<f64>,
+    /// Largest and smallest level.
+    pub range: (Option<f64>, Option<f64>),
+    /// See [`SamplerSettings::levels`].
+    pub levels: Option<usize>,
+    /// See [`SamplerSettings::denoise`].
+    pub denoise: bool,
+}
+
+impl TrainedModel {
+    /// Loads the averaged weights of the newest complete checkpoint.
+    ///
+    /// # Errors
+    /// A folder that is not a run or has no complete checkpoint; weights that are damaged or do not fit the recipe.
+    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+        let folder = RunFolder::open(path)?;
+        let found = folder.latest()?;
+        let recipe = Layers::new().recipe_file(folder.recipe_path())?.build()?.check()?;
+        let name = "ema.safetensors";
+        let weight_path = found.checkpoint.path.join(name);
+        let bytes = found.checkpoint.read(name)?;
+        let file = read_tensors(&weight_path, &bytes)?;
+        let about = weights::read_about(&weight_path, &file)?;
+        let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;
+        let mut model = assemble::build_model(&recipe, about.precondition, about.event, device)?;
+        unflatten(model.net_mut(), device, |name, shape| match file.get(name) {
+            Some(t) if t.shape == shape => Ok(t.values.clone()),
+            Some(t) => {
+                let problem = format!("shape {:?}, the recipe's network wants {shape:?}", t.shape);
+                Err(Error::file_at(&weight_path, name.to_owned(), problem))
+            }
+            None => Err(Error::file_at(&weight_path, name.to_owned(), "missing")),
+        })?;
+        Ok(Self {
+            model,
+            schedule,
+            standardise: about.standardise,
+            columns: about.columns,
+            recipe,
+            step: found.checkpoint.state.step,
+            hash: FileMark::of(&bytes).sha256,
+            warnings: found.warnings,
+        })
+    }
+}

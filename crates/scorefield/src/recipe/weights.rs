@@ -1,0 +1,148 @@
+//! Weights and everything beside them as safetensors files.
+//!
+//! `model.safetensors` and `ema.safetensors` hold the network's parameters by name, and what a model needs besides to be used without
+//! its data: `data.mean`, `data.sigma_data` and, for tables, `standardise.mean` and `standardise.std`; the event shape and the columns are
+//! metadata. The first average has the plain names; further ones are prefixed `half-life-H/`.
+
+use super::assemble::Assembled;
+use crate::data::{EventShape, Standardise};
+use crate::error::{Error, Result};
+use crate::model::Precondition;
+use crate::run::{Checkpoint, NamedTensor, TensorFile, read_tensors, write_tensors};
+use crate::train::{Named, Snapshot};
+use std::collections::BTreeMap;
+
+/// A checkpoint's three tensor files.
+pub(super) struct Files {
+    pub model: Vec<u8>,
+    pub ema: Vec<u8>,
+    pub optimizer: Vec<u8>,
+}
+
+const WINDOW: &str = "window.loss";
+
+pub(super) fn write_snapshot(snapshot: &Snapshot, parts: &Assembled) -> Result<Files> {
+    let mut beside = BTreeMap::from([
+        ("format".to_owned(), "scorefield".to_owned()),
+        ("event".to_owned(), json(&parts.dataset.train.event())?),
+        ("step".to_owned(), snapshot.step.to_string()),
+    ]);
+    if let Some(columns) = &parts.dataset.columns {
+        beside.insert("columns".to_owned(), json(columns)?);
+    }
+    let d = parts.precondition.mean.len();
+    let mut about = vec![
+        tensor("data.mean", &[d], parts.precondition.mean.clone()),
+        tensor("data.sigma_data", &[1], vec![parts.precondition.sigma_data]),
+    ];
+    if let Some(s) = &parts.standardise {
+        about.push(tensor("standardise.mean", &[d], s.mean.clone()));
+        about.push(tensor("standardise.std", &[d], s.std.clone()));
+    }
+    let with = |mut tensors: Vec<NamedTensor>| {
+        tensors.extend(about.iter().cloned());
+        write_tensors(&tensors, &beside)
+    };
+    let averages = snapshot.averages.iter().enumerate().flat_map(|(i, (half_life, named))| {
+        let prefix = prefix(i, *half_life);
+        named.iter().map(move |(name, shape, values)| tensor(&format!("{prefix}{name}"), shape, values.clone()))
+    });
+    let mut optimizer: Vec<NamedTensor> = snapshot.optimizer.iter().map(|(n, s, v)| tensor(n, s, v.clone())).collect();
+    // The unfinished window of the loss is an f64 and a count; 16-bit pieces carry their bits exactly.
+    optimizer.push(tensor(WINDOW, &[8], window_to_numbers(snapshot.window)));
+    Ok(Files {
+        model: with(snapshot.model.iter().map(|(n, s, v)| tensor(n, s, v.clone())).collect())?,
+        ema: with(averages.collect())?,
+        optimizer: write_tensors(&optimizer, &BTreeMap::new())?,
+    })
+}
+
+pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64]) -> Result<Snapshot> {
+    let file = |name: &str| read_tensors(checkpoint.path.join(name), &checkpoint.read(name)?);
+    let (model, ema, optimizer) = (file("model.safetensors")?, file("ema.safetensors")?, file("optimizer.safetensors")?);
+    let window = optimizer.get(WINDOW).map(|t| t.values.as_slice()).and_then(window_from_numbers);
+    Ok(Snapshot {
+        step: checkpoint.state.step,
+        window: window.unwrap_or((0.0, 0)),
+        model: named(&model, ""),
+        averages: half_lives.iter().enumerate().map(|(i, h)| (*h, named(&ema, &prefix(i, *h)))).collect(),
+        optimizer: named(&optimizer, ""),
+    })
+}
+
+/// What a weight file says of the data that its model was trained on.
+pub(super) struct About {
+    pub event: EventShape,
+    pub columns: Option<Vec<String>>,
+    pub precondition: Precondition,
+    pub standardise: Option<Standardise>,
+}
+
+pub(super) fn read_about(path: &std::path::Path, file: &TensorFile) -> Result<About> {
+    let metadata = |name: &str| file.metadata.get(name);
+    let event = metadata("event").and_then(|e| serde_json::from_str::<EventShape>(e).ok());
+    let event = event.ok_or_else(|| Error::file_at(path, "metadata", "no event shape: not a weight file of scorefield"))?;
+    let d = event.len();
+    let numbers = |name: &str, n: usize| match file.get(name) {
+        Some(t) if t.values.len() == n => Ok(t.values.clone()),
+        _ => Err(Error::file_at(path, name.to_owned(), format!("{n} numbers expected"))),
+    };
+    let standardise = match file.get("standardise.mean") {
+        None => None,
+        Some(_) => {
+            let (mean, std) = (numbers("standardise.mean", d)?, numbers("standardise.std", d)?);
+            Some(Standardise { mean, std, constant: Vec::new() })
+        }
+    };
+    let sigma_data = numbers("data.sigma_data", 1)?[0];
+    if sigma_data <= 0.0 {
+        return Err(Error::file_at(path, "data.sigma_data", format!("must be positive, got {sigma_data}")));
+    }
+    Ok(About {
+        columns: metadata("columns").and_then(|c| serde_json::from_str(c).ok()),
+        precondition: Precondition { mean: numbers("data.mean", d)?, sigma_data },
+        standardise,
+        event,
+    })
+}
+
+/// The names' prefix of average `index`.
+pub(super) fn prefix(index: usize, half_life: f64) -> String {
+    if index == 0 { String::new() } else { format!("half-life-{half_life}/") }
+}
+
+fn named(file: &TensorFile, prefix: &str) -> Vec<Named> {
+    let matching = file.tensors.iter().filter_map(|t| Some((t.name.strip_prefix(prefix)?, t)));
+    matching.map(|(name, t)| (name.to_owned(), t.shape.clone(), t.values.clone())).collect()
+}
+
+fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> NamedTensor {
+    NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::failed("writing a checkpoint", e.to_string()))
+}
+
+/// 16-bit pieces are exact as f32 and never look like a NaN.
+fn window_to_numbers((sum, count): (f64, u64)) -> Vec<f32> {
+    let pieces = |bits: u64| (0..4).map(move |i| f32::from((bits >> (16 * i)) as u16));
+    pieces(sum.to_bits()).chain(pieces(count)).collect()
+}
+
+fn window_from_numbers(numbers: &[f32]) -> Option<(f64, u64)> {
+    let join = |pieces: &[f32]| pieces.iter().rev().fold(0u64, |bits, p| bits << 16 | *p as u64);
+    (numbers.len() == 8).then(|| (f64::from_bits(join(&numbers[..4])), join(&numbers[4..])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_window_survives_to_the_bit() {
+        for window in [(0.0, 0), (1.0 / 3.0, 7), (-1e300, u64::MAX)] {
+            assert_eq!(window_from_numbers(&window_to_numbers(window)), Some(window));
+        }
+    }
+}

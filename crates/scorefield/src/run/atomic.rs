@@ -1,0 +1,92 @@
+//! Writing so that a file is there complete or not at all: a hidden sibling, flushed to the disk, then renamed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// What the hidden names of unfinished files and folders contain.
+const UNFINISHED: &str = ".tmp-";
+
+/// Replaces a file by `bytes`; whoever reads it, now or after a power cut, finds the old content or the new one.
+///
+/// # Errors
+/// [`Error::Write`] naming `path`, with the old content in place and nothing left behind.
+pub fn atomic_write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    let temporary = unfinished_sibling(path);
+    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).and_then(|()| sync_folder_of(path));
+    written.map_err(|source| {
+        // After a successful rename there is nothing of that name to remove.
+        let _ = fs::remove_file(&temporary);
+        Error::write(path, source)
+    })
+}
+
+/// Writes a new file and flushes it to the disk.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Flushes a folder's list of names to the disk, so that a rename in it outlives a power cut.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Elsewhere a folder cannot be opened as a file, and the file system keeps renames in order.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Flushes the folder that holds `path`.
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    sync_folder(match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    })
+}
+
+/// A hidden name beside `path` that no other process or thread uses: `.NAME.tmp-PID-COUNT`.
+pub(super) fn unfinished_sibling(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(".{name}{UNFINISHED}{}-{count}", std::process::id()))
+}
+
+/// Whether a file name is one of [`unfinished_sibling`]'s.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.contains(UNFINISHED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latest");
+        atomic_write(&path, b"one").unwrap();
+        atomic_write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_parent_that_is_a_file_is_a_write_error_that_names_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), b"").unwrap();
+        let error = atomic_write(folder.path().join("file/latest"), b"x").unwrap_err();
+        assert!(matches!(&error, Error::Write { path, .. } if path.ends_with("file/latest")), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_target_that_is_a_folder_leaves_no_hidden_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("latest")).unwrap();
+        atomic_write(folder.path().join("latest"), b"x").unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,59 @@
+//! Drawing samples: one driver, and samplers that each read like their algorithm box.
+//!
+//! A [`Sampler`] moves one block of points; the driver cuts the rows into blocks, gives each its own random numbers, counts network
+//! evaluations, tells the observer, and finds rows that diverged. Row i of a result depends only on (score, sampler, seed, i).
+
+pub mod chain;
+pub mod solver;
+
+mod annealed;
+mod drive;
+mod langevin;
+mod heun;
+mod start;
+
+pub use annealed::Annealed;
+pub use drive::{Draw, Drawn, Sampler, Walk, draw};
+pub use heun::Heun;
+pub use langevin::Langevin;
+pub use start::Start;
+
+use crate::error::Result;
+use crate::levels::Levels;
+use crate::registry::Entry;
+
+/// What a sampler is made from: what the user set, and what the target offers.
+pub struct SamplerSettings<'a> {
+    /// Steps: a chain's length, steps a level (`annealed`), or a solver's levels.
+    pub steps: Option<usize>,
+    /// Step size ε of a chain (at the last level, for `annealed`).
+    pub epsilon: Option<f64>,
+    /// The one noise level of a chain.
+    pub sigma: Option<f64>,
+    /// Largest and smallest level of a ladder; the target's own if not given.
+    pub range: (Option<f64>, Option<f64>),
+    /// Number of levels of a ladder.
+    pub levels: Option<usize>,
+    /// Whether `annealed` ends with a denoising step.
+    pub denoise: bool,
+    /// The target's ladder of a given length: (largest, smallest, length).
+    pub ladder: &'a dyn Fn(usize) -> Result<Levels>,
+    /// The target's smallest and largest level; (0, _) for a density known without noise.
+    pub target_range: (f64, f64),
+}
+
+/// A sampler made ready: the moves, and where they begin.
+pub struct Ready {
+    /// The moves.
+    pub sampler: Box<dyn Sampler>,
+    /// The noise level of the start.
+    pub start_sigma: f64,
+    /// The settings as they were chosen, for reports.
+    pub settings: String,
+}
+
+/// Makes a sampler.
+pub type Build = fn(&SamplerSettings<'_>) -> Result<Ready>;
+
+/// The samplers a user may name.
+pub static SAMPLERS: &[Entry<Build>] = &[langevin::ENTRY, annealed::ENTRY, heun::ENTRY];

@@ -1,0 +1,43 @@
+//! The tensor names we use, re-exported once, and the few moves between tensors and plain numbers.
+//!
+//! `use burn` stands only here, in `jet/`, `net/` and `train/`: Burn breaks with each minor release, and this is where it may.
+
+mod adamw;
+mod device;
+mod fused;
+
+pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
+pub use burn::tensor::{Device, Tensor, TensorData};
+pub use device::{device, device_name, devices, is_cpu};
+pub use fused::{add_silu, layer_norm};
+pub(crate) use fused::EPSILON;
+
+/// An `[n, d]` tensor from row-major numbers.
+///
+/// # Panics
+/// If `values.len() != n * d`.
+pub fn matrix(values: Vec<f32>, n: usize, d: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, [n, d]), device)
+}
+
+/// A one-dimensional tensor.
+pub fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), device)
+}
+
+/// `n` copies of one number.
+pub fn repeated(value: f32, n: usize, device: &Device) -> Tensor<1> {
+    Tensor::full([n], value, device)
+}
+
+/// A tensor's numbers, row-major.
+pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec::<f32>().expect("scorefield's tensors hold f32")
+}
+
+/// An `[n]` tensor as a column `[n, 1]`.
+pub fn column(t: &Tensor<1>) -> Tensor<2> {
+    let [n] = t.dims();
+    t.clone().reshape([n, 1])
+}

@@ -1,0 +1,104 @@
+//! Settings of training, and the learning rate they imply at each step.
+
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decay {
+    /// It does not.
+    Constant,
+    /// Half a cosine, from the full rate to `lr_final` of it (Loshchilov & Hutter 2017).
+    Cosine,
+}
+
+/// Checked settings of training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Steps in all.
+    pub steps: u64,
+    /// Rows in a batch.
+    pub batch: usize,
+    /// Highest learning rate.
+    pub lr: f64,
+    /// Steps over which the rate rises linearly from 0.
+    pub warmup: u64,
+    /// What follows the warm-up.
+    pub decay: Decay,
+    /// The last rate as a fraction of the highest.
+    pub lr_final: f64,
+    /// AdamW's decay of the first moment.
+    pub beta1: f64,
+    /// AdamW's decay of the second moment.
+    pub beta2: f64,
+    /// AdamW's ε.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Largest norm of the whole gradient; larger ones are scaled down to it. 0: no limit.
+    pub clip: f64,
+    /// Half-lives, in steps, of the exponential averages of the weights; the first is the one used by default.
+    pub ema: Vec<f64>,
+    /// Steps between logged losses.
+    pub log_every: u64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+    /// Seed of every random number of the run.
+    pub seed: u64,
+}
+
+impl TrainConfig {
+    /// The learning rate of step `t`, counted from 1.
+    pub fn rate(&self, t: u64) -> f64 {
+        if t <= self.warmup {
+            return self.lr * t as f64 / self.warmup as f64;
+        }
+        match self.decay {
+            Decay::Constant => self.lr,
+            Decay::Cosine => {
+                let through = (t - self.warmup) as f64 / self.steps.saturating_sub(self.warmup).max(1) as f64;
+                let fall = 0.5 * (1.0 + (std::f64::consts::PI * through.min(1.0)).cos());
+                self.lr * (self.lr_final + (1.0 - self.lr_final) * fall)
+            }
+        }
+    }
+
+    /// How much of an average of half-life `half_life` survives step `t`.
+    ///
+    /// Early on the half-life is held to 5% of the steps done (Karras et al. 2022, appendix F.2), so that an average never remembers
+    /// the initial weights for long.
+    pub fn survival(half_life: f64, t: u64) -> f64 {
+        0.5f64.powf(1.0 / half_life.min(0.05 * t as f64).max(1e-9))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_to_its_height_and_falls_to_its_end() {
+        let c = TrainConfig {
+            steps: 100,
+            batch: 1,
+            lr: 2.0,
+            warmup: 10,
+            decay: Decay::Cosine,
+            lr_final: 0.1,
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+            weight_decay: 0.0,
+            clip: 1.0,
+            ema: vec![10.0],
+            log_every: 1,
+            checkpoint_every: 1,
+            seed: 0,
+        };
+        assert!((c.rate(1) - 0.2).abs() < 1e-12 && (c.rate(10) - 2.0).abs() < 1e-12);
+        assert!((c.rate(55) - 2.0 * 0.55).abs() < 1e-12 && (c.rate(100) - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_average_halves_in_its_half_life() {
+        let survived: f64 = (1_000_000..1_000_100).map(|t| TrainConfig::survival(100.0, t)).product();
+        assert!((survived - 0.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,11 @@
+//! Training: the loop, the optimiser, the averages, and what a checkpoint must hold.
+
+mod batches;
+mod config;
+mod fit;
+mod state;
+
+pub use batches::Batches;
+pub use config::{Decay, TrainConfig};
+pub use fit::{Checkpoint, LogRecord, Outcome, Task, train};
+pub use state::{Average, Named, Snapshot, TrainState};
