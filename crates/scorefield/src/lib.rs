@@ -3,12 +3,16 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod atomic;
 pub mod data;
+pub mod demo;
 pub mod density;
+pub mod diagnostic;
 pub mod error;
 pub mod jet;
 pub mod key;
 pub mod levels;
+pub mod metric;
 pub mod model;
 pub mod net;
 pub mod noise;

@@ -23,10 +23,13 @@ const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "?", "-"];
 pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
     let read = |e: std::io::Error| Error::read(path, &e);
     let mut reader = gzip::open(path)?.reader;
-    let mut head = Vec::new();
-    reader.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut head).map_err(read)?;
-    // Some programs begin a file with the mark of its encoding.
-    let start = head.strip_prefix(b"\xef\xbb\xbf").map_or(0, |_| 3);
+    // The first line that is not empty tells the separator. Some programs begin a file with the mark of its encoding.
+    let (mut head, mut start, mut left) = (Vec::new(), 0, MAX_LINE as u64);
+    while left > 0 && head[start..].trim_ascii().is_empty() {
+        let n = reader.by_ref().take(left).read_until(b'\n', &mut head).map_err(read)?;
+        start = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        left = if n == 0 { 0 } else { left - n as u64 };
+    }
     let separator = separator(&head[start..]);
     let lines = Lines { inner: Cursor::new(head.split_off(start)).chain(reader), line: 0 };
     let mut records = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(lines);
@@ -170,6 +173,7 @@ mod tests {
             ("1,2\n3,4\n", ["column 1", "column 2"]),
             (",b\n1,2\n3,4\n", ["column 1", "b"]),
             ("0,b\n1,2\n3,4\n", ["0", "b"]),
+            ("\n\na;b\n1;2\n3;4\n", ["a", "b"]),
         ] {
             for limit in [0, 1 << 20] {
                 let (columns, values) = read(bytes.as_bytes(), limit).unwrap();

@@ -1,6 +1,6 @@
 //! Where points come from: one file a format, all of them seen through [`Source`].
 //!
-//! [`open`] turns what a user writes (`digits`, `toy:two-moons`, `mnist`, `points.npy`, `table.csv`, `photos/`) into a [`Dataset`]: rows
+//! [`open()`] turns what a user writes (`digits`, `toy:two-moons`, `mnist`, `points.npy`, `table.csv`, `photos/`) into a [`Dataset`]: rows
 //! to learn from, rows held out, and what a model card has to say about them. A row is a function of (source, key, index) alone, so
 //! neither the batch split nor the thread count nor a restart changes what a network sees. Nothing is standardised here: tables come
 //! in their own units and images in [0, 1]; [`Standardise`] and [`Moments`] measure what a trainer needs to know.
@@ -38,4 +38,4 @@ pub use moments::Moments;
 pub use open::{Dataset, Dequantise, Form, Options, Origin, describe, open};
 pub use shape::EventShape;
 pub use source::{Source, all};
-pub use standardise::Standardise;
+pub use standardise::{Standardise, Standardised};

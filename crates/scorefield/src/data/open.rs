@@ -128,7 +128,7 @@ pub struct Form {
     pub meaning: String,
 }
 
-/// Every form that [`open`] understands.
+/// Every form that [`open()`] understands.
 pub fn describe() -> Vec<Form> {
     let row = |form: &str, meaning: &str| Form { form: form.to_string(), meaning: meaning.to_string() };
     let mut forms = vec![row("digits", "1,797 real 8×8 handwritten digits, inside the program, in [0, 1]")];
@@ -274,9 +274,9 @@ fn finish(
     mut note: Vec<String>,
     options: &Options,
 ) -> Result<Dataset> {
-    let (train, held_out, split) = split::split(source, options.held_out, options.split_seed)?;
-    note.insert(0, split);
-    Ok(Dataset { name, train, held_out, origin, columns, fingerprint, dequantised, note })
+    let parts = split::split(source, options.held_out, options.split_seed)?;
+    note.insert(0, parts.note);
+    Ok(Dataset { name, train: parts.train, held_out: parts.held_out, origin, columns, fingerprint, dequantised, note })
 }
 
 fn file_name(path: &Path) -> String {

@@ -190,7 +190,7 @@ mod tests {
                 "message m { required double x; required binary who (UTF8); }",
                 "(column who): expected a column of numbers, found UTF8",
             ),
-            ("message m { required int32 day (DATE); }", "(column day): expected a column of numbers, found DATE"),
+            ("message m { required int32 day (DATE); }", "(column day): expected a column of numbers, found Date"),
             ("message m { required double x; optional double y; }", "(row 1 counting from 0, column y): the value is null"),
             (
                 "message m { required group g { required double x; } }",

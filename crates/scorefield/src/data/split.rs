@@ -14,16 +14,20 @@ use crate::key::{Key, Purpose};
 /// Where the held-out rows of an endless source begin: no training run draws 2⁴⁰ points.
 const FAR: u64 = 1 << 40;
 
-/// The training part, the held-out part, and the sentence for the model card.
-pub(super) fn split(source: Arc<dyn Source>, fraction: f64, seed: u64) -> Result<(Arc<dyn Source>, Arc<dyn Source>, String)> {
+/// The two parts of a source, and the sentence for the model card.
+pub(super) struct Split {
+    pub train: Arc<dyn Source>,
+    pub held_out: Arc<dyn Source>,
+    pub note: String,
+}
+
+/// Splits a source; `fraction` of it is held out.
+pub(super) fn split(source: Arc<dyn Source>, fraction: f64, seed: u64) -> Result<Split> {
     check(fraction)?;
     let Some(n) = source.len() else {
         let held_out = Arc::new(Offset { inner: source.clone(), offset: FAR });
-        return Ok((
-            source,
-            held_out,
-            "Points are drawn afresh; held-out points come from a range of rows that training never reaches.".into(),
-        ));
+        let note = "Points are drawn afresh; held-out points come from a range of rows that training never reaches.".to_string();
+        return Ok(Split { train: source, held_out, note });
     };
     // The small number keeps 0.1 of 30 at 3: the product may come out a rounding above a whole number.
     let held = ((n as f64 * fraction - 1e-9).ceil().max(0.0) as u64).min(n.saturating_sub(1));
@@ -33,7 +37,7 @@ pub(super) fn split(source: Arc<dyn Source>, fraction: f64, seed: u64) -> Result
         0 => format!("All {n} rows are for training; none are held out."),
         _ => format!("Of {n} rows, {kept} are for training and {held}, chosen by split seed {seed}, are held out."),
     };
-    Ok((part(0, kept), part(kept, held), note))
+    Ok(Split { train: part(0, kept), held_out: part(kept, held), note })
 }
 
 /// Refuses a held-out fraction outside [0, 1).
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_row_lands_in_exactly_one_part_with_its_label() {
-        let (train, held, _) = split(bytes(100), 0.2, 7).unwrap();
+        let Split { train, held_out: held, .. } = split(bytes(100), 0.2, 7).unwrap();
         assert_eq!((train.len(), held.len()), (Some(80), Some(20)));
         let key = Key::new(0, Purpose::Data);
         let mut rows = source::all(&*train, 100, key).unwrap();
@@ -140,7 +144,7 @@ mod tests {
     #[test]
     fn small_sources_and_extreme_fractions_keep_a_row_for_training() {
         for (n, fraction, held) in [(1, 0.2, 0), (2, 0.2, 1), (3, 0.999, 2), (30, 0.1, 3), (5, 0.0, 0)] {
-            let (train, rest, _) = split(bytes(n), fraction, 0).unwrap();
+            let Split { train, held_out: rest, .. } = split(bytes(n), fraction, 0).unwrap();
             assert_eq!((train.len(), rest.len()), (Some(u64::from(n) - held), Some(held)), "{n} rows, {fraction}");
         }
         for fraction in [1.0, -0.1, f64::NAN] {

@@ -1,10 +1,14 @@
 //! A per-column affine map to zero mean and unit variance, for tables whose columns have different units.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::moments::Columns;
+use super::shape::EventShape;
 use super::source::Source;
 use crate::error::Result;
+use crate::key::Key;
 
 /// z = (x − mean) / std, column by column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +75,39 @@ impl Standardise {
                 *x = f(*x, *mean, *std);
             }
         }
+    }
+}
+
+/// A source seen through a [`Standardise`]: its rows in standard units.
+pub struct Standardised {
+    source: Arc<dyn Source>,
+    map: Standardise,
+}
+
+impl Standardised {
+    /// `source` in the standard units of `map`.
+    pub fn new(source: Arc<dyn Source>, map: Standardise) -> Self {
+        Self { source, map }
+    }
+}
+
+impl Source for Standardised {
+    fn len(&self) -> Option<u64> {
+        self.source.len()
+    }
+
+    fn event(&self) -> &EventShape {
+        self.source.event()
+    }
+
+    fn fill(&self, indices: &[u64], key: Key, out: &mut [f32]) -> Result<()> {
+        self.source.fill(indices, key, out)?;
+        self.map.apply(out);
+        Ok(())
+    }
+
+    fn labels(&self) -> Option<&[u8]> {
+        self.source.labels()
     }
 }
 

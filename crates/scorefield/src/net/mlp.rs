@@ -5,7 +5,7 @@
 //! Pre-normalised residual blocks (Xiong et al. 2020); the second matrix of each block and the output begin at 0, so the untrained
 //! network is F = 0 and the preconditioned score begins as that of a Gaussian.
 
-use super::{Build, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter};
+use super::{Build, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::Value;
@@ -80,7 +80,9 @@ impl Forward for Mlp {
         }
         h.layer_norm().linear(&self.output)
     }
+}
 
+impl Parameters for Mlp {
     fn visit(&self, f: &mut dyn FnMut(&str, &Parameter)) {
         self.level.visit("level", f);
         self.input.visit("input", f);
@@ -135,7 +137,7 @@ mod tests {
         let mut net = MlpConfig { dim, width: 32, depth: 2, embedding: 8 }.init(key, &device);
         let mut row = 1000;
         // Zero-initialised layers would hide errors: give every parameter a value.
-        Forward::visit_mut(&mut net, &mut |_, p| {
+        net.visit_mut(&mut |_, p| {
             row += 1;
             let noise = key.at(row).normal(0, 1, p.len());
             let values = p.numbers().iter().zip(noise).map(|(a, z)| a + 0.2 * z).collect();

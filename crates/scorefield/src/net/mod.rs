@@ -11,7 +11,7 @@ mod parameter;
 pub use embedding::LevelEmbedding;
 pub use linear::{Init, Linear};
 pub use mlp::{Mlp, MlpConfig};
-pub use parameter::{Parameter, flatten, parameter_count, unflatten};
+pub use parameter::{Parameter, Parameters, flatten, parameter_count, unflatten};
 
 use crate::data::EventShape;
 use crate::error::Result;
@@ -21,25 +21,17 @@ use crate::registry::Entry;
 use crate::tensor::{Device, Tensor};
 
 /// A network's own formula and its parameters.
-pub trait Forward: Clone + Send + Sync + 'static {
+pub trait Forward: Parameters + Clone + Send + Sync + 'static {
     /// F_θ(x, c): `x` is `[n, d]`, already scaled to about unit variance; `c` `[n]` is the noise level on the network's own scale.
     fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V;
-    /// Calls `f` with every parameter and its dotted name, always in the same order.
-    fn visit(&self, f: &mut dyn FnMut(&str, &Parameter));
-    /// The same, to change them.
-    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Parameter));
 }
 
 /// A [`Forward`] whose type is forgotten.
-pub trait Network: Send + Sync {
+pub trait Network: Parameters + Send + Sync {
     /// F_θ(x, c), `[n, d]`.
     fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
     /// F_θ and its derivative in the direction that `x` carries.
     fn dual(&self, x: Dual, c: &Tensor<1>) -> Dual;
-    /// See [`Forward::visit`].
-    fn visit(&self, f: &mut dyn FnMut(&str, &Parameter));
-    /// See [`Forward::visit_mut`].
-    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Parameter));
     /// A copy that shares nothing that can change.
     fn boxed_clone(&self) -> Box<dyn Network>;
 }
@@ -51,14 +43,6 @@ impl<N: Forward> Network for N {
 
     fn dual(&self, x: Dual, c: &Tensor<1>) -> Dual {
         self.forward(x, c)
-    }
-
-    fn visit(&self, f: &mut dyn FnMut(&str, &Parameter)) {
-        Forward::visit(self, f);
-    }
-
-    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Parameter)) {
-        Forward::visit_mut(self, f);
     }
 
     fn boxed_clone(&self) -> Box<dyn Network> {

@@ -1,6 +1,5 @@
 //! A parameter: a flat tensor that is a leaf of the gradient graph, with the shape it is used in.
 
-use super::Network;
 use crate::tensor::{Device, Tensor, numbers, vector};
 
 /// One named array of weights.
@@ -60,15 +59,23 @@ impl Parameter {
     }
 }
 
+/// Something with named parameters.
+pub trait Parameters {
+    /// Calls `f` with every parameter and its dotted name, always in the same order.
+    fn visit(&self, f: &mut dyn FnMut(&str, &Parameter));
+    /// The same, to change them.
+    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Parameter));
+}
+
 /// How many numbers a network has.
-pub fn parameter_count(net: &dyn Network) -> usize {
+pub fn parameter_count(net: &dyn Parameters) -> usize {
     let mut count = 0;
     net.visit(&mut |_, p| count += p.len());
     count
 }
 
 /// A network's parameters as (name, shape, numbers), in visiting order.
-pub fn flatten(net: &dyn Network) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+pub fn flatten(net: &dyn Parameters) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let mut all = Vec::new();
     net.visit(&mut |name, p| all.push((name.to_owned(), p.shape().to_vec(), p.numbers())));
     all
@@ -76,7 +83,7 @@ pub fn flatten(net: &dyn Network) -> Vec<(String, Vec<usize>, Vec<f32>)> {
 
 /// Sets a network's parameters on `device` from a lookup by name; the lookup's first refusal is returned.
 pub fn unflatten<E>(
-    net: &mut dyn Network,
+    net: &mut dyn Parameters,
     device: &Device,
     mut find: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, E>,
 ) -> Result<(), E> {

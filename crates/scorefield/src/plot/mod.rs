@@ -36,5 +36,4 @@ pub use save::metadata;
 pub use scatter::{Cloud, Scatter, scatter};
 pub use strip::{Strip, StripRow, strip};
 
-pub(crate) use save::write_atomically;
 pub(crate) use svg::escape;

@@ -1,6 +1,7 @@
 //! A finished picture: saved as PNG or SVG, or handed on as bytes.
 
-use super::save::{Format, check_metadata, write_atomically};
+use super::save::{Format, check_metadata};
+use crate::atomic::atomic_write;
 use super::scene::Scene;
 use super::{raster, svg};
 use crate::error::Result;
@@ -57,8 +58,8 @@ impl Picture {
     /// `Setting` for another extension and as [`Picture::png`]; `Write` if the place cannot be written.
     pub fn save(&self, path: &Path, metadata: &[(&str, &str)]) -> Result<()> {
         match Format::of(path)? {
-            Format::Png => write_atomically(path, &self.png(metadata)?),
-            Format::Svg => write_atomically(path, self.svg(metadata)?.as_bytes()),
+            Format::Png => atomic_write(path, &self.png(metadata)?),
+            Format::Svg => atomic_write(path, self.svg(metadata)?.as_bytes()),
         }
     }
 }

@@ -2,23 +2,8 @@
 
 use super::svg::METADATA_NAMESPACE;
 use crate::error::{Error, Result};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
-
-/// Writes beside the target, syncs, then renames: a reader sees the old file or the new one, never half of one.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().ok_or_else(|| Error::setting("output file", "a file name", path.display()))?;
-    let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| {
-        // The write's own error is the one worth reporting, whatever becomes of the leftover.
-        let _ = fs::remove_file(&temporary);
-        Error::write(path, source)
-    })
-}
 
 /// The picture formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

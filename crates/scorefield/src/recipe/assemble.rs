@@ -5,7 +5,7 @@
 
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
 use super::{Recipe, Resolved, Value};
-use crate::data::{self, Dataset, Dequantise, Moments, Origin, Standardise};
+use crate::data::{self, Dataset, Dequantise, Moments, Origin, Source, Standardise, Standardised};
 use crate::density;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
@@ -28,6 +28,8 @@ pub struct Assembled {
     pub recipe: Recipe,
     /// Training and held-out points.
     pub dataset: Dataset,
+    /// The training points as the network sees them: standardised, if they are.
+    pub source: Arc<dyn Source>,
     /// How columns are standardised, if they are.
     pub standardise: Option<Standardise>,
     /// Mean and spread of the data, after standardisation.
@@ -67,6 +69,10 @@ impl Assembled {
             RawStandardise::Auto if dataset.origin != Origin::Table => None,
             RawStandardise::Auto | RawStandardise::On => Some(Standardise::fit(&*dataset.train, MEASURED_ROWS)?),
         };
+        let source: Arc<dyn Source> = match &standardise {
+            Some(map) => Arc::new(Standardised::new(dataset.train.clone(), map.clone())),
+            None => dataset.train.clone(),
+        };
         let precondition = measure(&dataset, standardise.as_ref())?;
 
         let raw = &recipe.schedule;
@@ -96,7 +102,7 @@ impl Assembled {
         }
         let recipe = resolved.check()?;
         let config = config(&recipe);
-        Ok(Self { recipe, dataset, standardise, precondition, schedule, objective, config })
+        Ok(Self { recipe, dataset, source, standardise, precondition, schedule, objective, config })
     }
 
     /// A fresh model with this recipe's network, on `device` (give it the device with gradients to train).

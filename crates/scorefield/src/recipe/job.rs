@@ -52,7 +52,7 @@ pub fn train_resumed(layers: Layers, path: &Path, device: &Device, observer: &mu
         _ => None,
     };
     let mut resolved = match &saved {
-        None => layers.build()?,
+        None => layers.recommended()?.build()?,
         Some(saved) => {
             let resolved = layers.over(&recipe_path)?.build()?;
             resolved.check_resume(saved)?;
@@ -89,8 +89,7 @@ fn go(
     let resumed_from = state.step;
     let parameters = parameter_count(state.model.net());
     let task = Task {
-        source: &*parts.dataset.train,
-        standardise: parts.standardise.as_ref(),
+        source: &*parts.source,
         schedule: &*parts.schedule,
         objective: &*parts.objective,
     };
@@ -238,8 +237,7 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     let mut timed = |more: u64| -> Result<f64> {
         parts.config.steps = state.step + more;
         let task = Task {
-            source: &*parts.dataset.train,
-            standardise: parts.standardise.as_ref(),
+            source: &*parts.source,
             schedule: &*parts.schedule,
             objective: &*parts.objective,
         };

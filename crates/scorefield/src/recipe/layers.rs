@@ -125,21 +125,28 @@ impl Layers {
         Ok(self)
     }
 
-    /// The recipe that results, with the origin of every value. What is recommended for the source lies directly over the defaults.
+    /// Lays what is recommended for the source directly over the defaults, below everything given so far; call it last.
+    ///
+    /// # Errors
+    /// None for the recipes that come with the program.
+    pub fn recommended(mut self) -> Result<Self> {
+        let source = match self.given.get("data.source") {
+            Some((value, _)) => value.to_string(),
+            None => RawRecipe::default().data.source,
+        };
+        for given in recommended::settings(&source)? {
+            let origin = Origin::Derived(format!("recommended for {source}"));
+            self.given.entry(given.setting.key).or_insert((given.value, origin));
+        }
+        Ok(self)
+    }
+
+    /// The recipe that results, with the origin of every value.
     ///
     /// # Errors
     /// A value that does not fit its field on this machine (a count beyond the address space).
-    pub fn build(mut self) -> Result<Resolved> {
+    pub fn build(self) -> Result<Resolved> {
         let mut recipe = RawRecipe::default();
-        let source = match self.given.get("data.source") {
-            Some((value, _)) => value.to_string(),
-            None => recipe.data.source.clone(),
-        };
-        for given in recommended::settings(&source)? {
-            self.given
-                .entry(given.setting.key)
-                .or_insert_with(|| (given.value, Origin::Derived(format!("recommended for {source}"))));
-        }
         let mut origins = BTreeMap::new();
         for (key, (value, origin)) in self.given {
             let fits = find_setting(key).is_some_and(|setting| (setting.put)(&mut recipe, &value));

@@ -26,14 +26,14 @@ mod tests {
         for (source, _) in RECOMMENDED {
             let layers = Layers::new().set("data.source", source, Origin::Flag("DATA".to_owned())).unwrap();
             assert!(!settings(source).unwrap().is_empty());
-            layers.build().unwrap().check().unwrap();
+            layers.recommended().unwrap().build().unwrap().check().unwrap();
         }
     }
 
     #[test]
     fn a_recommendation_gives_way_to_a_flag_and_is_named_where_it_does_not() {
         let layers = Layers::new().set("train.steps", "5", Origin::Flag("--steps".to_owned())).unwrap();
-        let resolved = layers.build().unwrap();
+        let resolved = layers.recommended().unwrap().build().unwrap();
         assert_eq!(resolved.recipe.train.steps, 5);
         assert!(resolved.origin("schedule.p_mean").to_string().contains("recommended for digits"));
     }

@@ -11,7 +11,8 @@ pub use image::Image;
 pub use result::Figure;
 
 use crate::error::Result;
-use crate::plot::{escape, write_atomically};
+use crate::atomic::atomic_write;
+use crate::plot::escape;
 use html::{inline, paragraphs, table};
 use std::path::Path;
 
@@ -103,7 +104,7 @@ impl Report {
     /// # Errors
     /// `Write` if the place cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, self.html().as_bytes())
+        atomic_write(path, self.html().as_bytes())
     }
 
     fn push(&mut self, pieces: &[&str]) -> &mut Self {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::atomic::is_unfinished;
+use crate::atomic::is_unfinished;
 use super::lock::LOCK_FILE;
 use super::metrics::{Row, read_metrics};
 use super::newest::{self, CHECKPOINTS, Found};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::atomic::atomic_write;
+use crate::atomic::atomic_write;
 use crate::error::{Error, Result};
 
 /// The longest line that is read, in bytes.

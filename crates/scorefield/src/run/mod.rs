@@ -14,7 +14,6 @@
 //! lock, clears what a killed process left, and writes. Whatever is written appears complete or not at all: files and folders are
 //! written under a hidden name, flushed to the disk, and renamed; only then does `latest` name them.
 
-mod atomic;
 mod card;
 mod checkpoint;
 mod folder;
@@ -26,7 +25,6 @@ mod state;
 mod tensors;
 mod writer;
 
-pub use atomic::atomic_write;
 pub use card::Card;
 pub use checkpoint::{Checkpoint, CheckpointFiles};
 pub use folder::RunFolder;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{atomic_write, sync_folder_of};
+use crate::atomic::{atomic_write, sync_folder_of};
 use super::checkpoint::{self, CheckpointFiles};
 use super::folder::{CARD, Look, METRICS, RECIPE, RunFolder, look};
 use super::lock::{LOCK_FILE, Lock};

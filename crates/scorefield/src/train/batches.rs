@@ -1,6 +1,6 @@
 //! Which rows a step sees, and at which noise levels: functions of the step alone, so that nothing random has to be saved.
 
-use crate::data::{Source, Standardise};
+use crate::data::Source;
 use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::noise::Schedule;
@@ -10,7 +10,6 @@ use crate::tensor::{Device, matrix, vector};
 /// Draws the batch of any step.
 pub struct Batches<'a> {
     source: &'a dyn Source,
-    standardise: Option<&'a Standardise>,
     schedule: &'a dyn Schedule,
     rows: usize,
     seed: u64,
@@ -18,14 +17,8 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// Batches of `rows` rows of `source`.
-    pub fn new(
-        source: &'a dyn Source,
-        standardise: Option<&'a Standardise>,
-        schedule: &'a dyn Schedule,
-        rows: usize,
-        seed: u64,
-    ) -> Self {
-        Self { source, standardise, schedule, rows, seed }
+    pub fn new(source: &'a dyn Source, schedule: &'a dyn Schedule, rows: usize, seed: u64) -> Self {
+        Self { source, schedule, rows, seed }
     }
 
     /// The batch of step `step`, counted from 0.
@@ -46,9 +39,6 @@ impl<'a> Batches<'a> {
         };
         let mut clean = vec![0.0; n * d];
         self.source.fill(&indices, key, &mut clean)?;
-        if let Some(standardise) = self.standardise {
-            standardise.apply(&mut clean);
-        }
         let jitter = key.for_purpose(Purpose::Level).uniform(0, n, 1);
         let quantile = |(i, u): (usize, f32)| (i as f64 + f64::from(u).clamp(1e-6, 1.0 - 1e-6)) / n as f64;
         let sigmas: Vec<f64> = jitter.into_iter().enumerate().map(|iu| self.schedule.quantile(quantile(iu))).collect();

@@ -3,7 +3,7 @@
 use super::batches::Batches;
 use super::config::TrainConfig;
 use super::state::{Snapshot, TrainState};
-use crate::data::{Source, Standardise};
+use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::noise::Schedule;
@@ -16,8 +16,6 @@ use std::time::Instant;
 pub struct Task<'a> {
     /// Where the points come from.
     pub source: &'a dyn Source,
-    /// How columns are standardised, if they are.
-    pub standardise: Option<&'a Standardise>,
     /// The noise levels.
     pub schedule: &'a dyn Schedule,
     /// What is minimised.
@@ -92,7 +90,7 @@ pub fn train(
 ) -> Result<Outcome> {
     let begun = Instant::now();
     let device = crate::score::Score::device(&state.model);
-    let batches = Batches::new(task.source, task.standardise, task.schedule, config.batch, config.seed);
+    let batches = Batches::new(task.source, task.schedule, config.batch, config.seed);
     let mut outcome = Outcome::default();
     let mut saved = state.step;
     while state.step < config.steps {

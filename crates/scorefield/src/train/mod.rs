@@ -1,10 +1,12 @@
 //! Training: the loop, the optimiser, the averages, and what a checkpoint must hold.
 
+mod adamw;
 mod batches;
 mod config;
 mod fit;
 mod state;
 
+pub use adamw::{AdamW, Hyper};
 pub use batches::Batches;
 pub use config::{Decay, TrainConfig};
 pub use fit::{Checkpoint, LogRecord, Outcome, Task, train};

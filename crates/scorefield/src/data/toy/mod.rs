@@ -85,7 +85,7 @@ mod tests {
     use super::super::source::all;
     use super::*;
 
-    const N: usize = 40_000;
+    const N: usize = 10_000;
 
     fn draw(name: &str) -> Vec<[f64; 2]> {
         let entry = crate::registry::lookup(TOYS, "toy", name).unwrap();
@@ -94,8 +94,8 @@ mod tests {
     }
 
     /// Mean of `f` over the points agrees with `expected` within four standard errors.
-    fn agrees(name: &str, what: &str, expected: f64, f: impl Fn([f64; 2]) -> f64) {
-        let values: Vec<f64> = draw(name).into_iter().map(f).collect();
+    fn agrees(name: &str, points: &[[f64; 2]], what: &str, expected: f64, f: impl Fn([f64; 2]) -> f64) {
+        let values: Vec<f64> = points.iter().map(|p| f(*p)).collect();
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -125,9 +125,10 @@ mod tests {
             ("eight-gaussians", 0.0, 0.0, 4.0 + 2.0 * 0.04),
             ("spirals", 0.0, 0.0, PI * PI / 2.0 + 0.02),
         ] {
-            agrees(name, "the mean of x", x, |p| p[0]);
-            agrees(name, "the mean of y", y, |p| p[1]);
-            agrees(name, "the mean of x² + y²", r2, square);
+            let points = draw(name);
+            agrees(name, &points, "the mean of x", x, |p| p[0]);
+            agrees(name, &points, "the mean of y", y, |p| p[1]);
+            agrees(name, &points, "the mean of x² + y²", r2, square);
         }
     }
 
@@ -142,15 +143,17 @@ mod tests {
     #[test]
     fn the_pieces_of_a_family_have_equal_weight() {
         let fraction =
-            |name: &str, f: &dyn Fn([f64; 2]) -> bool| draw(name).into_iter().filter(|p| f(*p)).count() as f64 / N as f64;
+            |points: &[[f64; 2]], f: &dyn Fn([f64; 2]) -> bool| points.iter().filter(|p| f(**p)).count() as f64 / N as f64;
         let near = |share: f64, p: f64| (share - p).abs() < 4.0 * (p * (1.0 - p) / N as f64).sqrt();
+        let bumps = draw("eight-gaussians");
         for k in 0..8 {
             let (sin, cos) = (f64::from(k) * std::f64::consts::FRAC_PI_4).sin_cos();
-            let share = fraction("eight-gaussians", &|[x, y]| (x - 2.0 * cos).hypot(y - 2.0 * sin) < 0.75);
+            let share = fraction(&bumps, &|[x, y]| (x - 2.0 * cos).hypot(y - 2.0 * sin) < 0.75);
             assert!(near(share, 0.125), "mode {k}: {share}");
         }
+        let rings = draw("rings");
         for k in 1..=4 {
-            let share = fraction("rings", &|p| (square(p).sqrt() - 0.75 * f64::from(k)).abs() < 0.375);
+            let share = fraction(&rings, &|p| (square(p).sqrt() - 0.75 * f64::from(k)).abs() < 0.375);
             assert!(near(share, 0.25), "ring {k}: {share}");
         }
     }

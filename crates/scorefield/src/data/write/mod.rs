@@ -3,14 +3,13 @@
 //! Everything is written to a temporary file in the folder of the target and takes its name only when it is complete and on disk; what
 //! fails, or is dropped on the way, leaves neither a partial file nor a changed old one.
 
-mod atomic;
 mod csv;
 mod npy;
 mod parquet;
 
 use std::path::{Path, PathBuf};
 
-pub use atomic::AtomicFile;
+pub use crate::atomic::AtomicFile;
 
 use super::shape::EventShape;
 use crate::error::{Error, Result};

@@ -9,7 +9,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::Type;
 
-use super::AtomicFile;
+use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 
 /// Numbers held before a row group is written.

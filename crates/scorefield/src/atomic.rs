@@ -1,7 +1,7 @@
 //! Writing so that a file is there complete or not at all: a hidden sibling, flushed to the disk, then renamed.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,21 +25,92 @@ pub fn atomic_write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// A file that grows under a hidden name. [`AtomicFile::commit`] gives it its own; dropping it removes it.
+pub struct AtomicFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: Option<BufWriter<File>>,
+}
+
+impl AtomicFile {
+    /// Begins a file that will be `path`.
+    ///
+    /// # Errors
+    /// A folder that does not exist or cannot be written; a `path` that is a folder.
+    pub fn create(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::write(path, io::ErrorKind::IsADirectory.into()));
+        }
+        let temporary = unfinished_sibling(path);
+        let file = File::options().write(true).create_new(true).open(&temporary).map_err(|e| Error::write(path, e))?;
+        Ok(Self { path: path.to_path_buf(), temporary, file: Some(BufWriter::with_capacity(1 << 18, file)) })
+    }
+
+    /// The name the file will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).map_err(|e| Error::write(&self.path, e))
+    }
+
+    /// Puts the file on the disk and gives it its name, replacing what was there.
+    ///
+    /// # Errors
+    /// A full disk; a target that cannot be replaced.
+    pub fn commit(mut self) -> Result<()> {
+        let finished = self.file.take().map_or(Ok(()), |file| {
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+            fs::rename(&self.temporary, &self.path)?;
+            sync_folder_of(&self.path)
+        });
+        finished.map_err(|e| {
+            let _ = fs::remove_file(&self.temporary);
+            Error::write(&self.path, e)
+        })
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            // What is still buffered belongs to a file that nobody wants.
+            drop(file.into_parts());
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+}
+
 /// Writes a new file and flushes it to the disk.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// Flushes a folder's list of names to the disk, so that a rename in it outlives a power cut.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Elsewhere a folder cannot be opened as a file, and the file system keeps renames in order.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Flushes the folder that holds `path`.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     sync_folder(match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -47,7 +118,7 @@ pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
 }
 
 /// A hidden name beside `path` that no other process or thread uses: `.NAME.tmp-PID-COUNT`.
-pub(super) fn unfinished_sibling(path: &Path) -> PathBuf {
+pub(crate) fn unfinished_sibling(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -55,7 +126,7 @@ pub(super) fn unfinished_sibling(path: &Path) -> PathBuf {
 }
 
 /// Whether a file name is one of [`unfinished_sibling`]'s.
-pub(super) fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     name.starts_with('.') && name.contains(UNFINISHED)
 }
 
@@ -80,6 +151,21 @@ mod tests {
         let error = atomic_write(folder.path().join("file/latest"), b"x").unwrap_err();
         assert!(matches!(&error, Error::Write { path, .. } if path.ends_with("file/latest")), "{error}");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn an_unfinished_file_leaves_nothing_and_a_finished_one_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.npy");
+        let mut dropped = AtomicFile::create(&path).unwrap();
+        dropped.write(b"half").unwrap();
+        drop(dropped);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write(b"whole").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,0 +1,45 @@
+//! The noise level at which a score is wanted: given, or the only one there is.
+
+use scorefield::error::{Error, Result};
+use scorefield::recipe::Target;
+
+use crate::session::Session;
+use crate::show;
+
+/// The level for evaluating a score: as given; else the model's only one, or 0 for a density known without noise.
+///
+/// # Errors
+/// No level given where there are many, or one that is not positive (0 will do for an exact density).
+pub fn of_score(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
+    let exact = matches!(target, Target::Exact { .. });
+    match asked {
+        Some(0.0) if exact => Ok(0.0),
+        None if exact => Ok(0.0),
+        _ => of_noise(asked, target, session),
+    }
+}
+
+/// The level of noise that is to be removed.
+///
+/// # Errors
+/// No level given where there are many, or one that is not positive.
+pub fn of_noise(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
+    let (low, high) = target.sigma_range();
+    let Some(sigma) = asked.or_else(|| target.only_sigma()) else {
+        let expected = match target {
+            Target::Trained(_) => format!("a noise level; this model knows {} to {}", show::number(low), show::number(high)),
+            Target::Exact { .. } => "the standard deviation of the noise".to_owned(),
+        };
+        return Err(Error::setting("--sigma", expected, "nothing"));
+    };
+    if !(sigma.is_finite() && sigma > 0.0) {
+        return Err(Error::setting("--sigma", "a positive number", sigma));
+    }
+    // The ends of the range come from the data and have a rounding of their own.
+    let inside = (low * (1.0 - 1e-6)..=high * (1.0 + 1e-6)).contains(&sigma);
+    if !inside && matches!(target, Target::Trained(_)) {
+        let (low, high) = (show::number(low), show::number(high));
+        session.warn(&format!("σ = {sigma} is outside the range that the model was trained on, {low} to {high}"));
+    }
+    Ok(sigma)
+}

@@ -1,0 +1,105 @@
+//! Points from a file, in the file's order, to be evaluated one by one.
+
+use scorefield::data::{self, Dequantise, Options, all};
+use scorefield::error::{Error, Result};
+use scorefield::key::{Key, Purpose};
+use scorefield::recipe::Target;
+use scorefield::score::Score;
+use scorefield::tensor::{Tensor, matrix, numbers, repeated};
+
+use crate::session::Session;
+
+/// Rows that are evaluated together: it bounds memory, and nothing else depends on it.
+const CHUNK: usize = 2048;
+
+/// Some points.
+pub struct Points {
+    /// `[n, d]`, row-major, data units.
+    pub values: Vec<f32>,
+    /// Rows.
+    pub n: usize,
+    /// Names of the columns, if they have any.
+    pub columns: Option<Vec<String>>,
+}
+
+/// Reads the points of a file (or of a finite data set) and checks that the target can work on them.
+///
+/// # Errors
+/// A file that cannot be read, an endless source, points of another dimension or with columns in another order.
+pub fn read(spec: &str, target: &Target, session: &Session) -> Result<Points> {
+    let options = Options { held_out: 0.0, dequantise: Dequantise::None, ..session.data_options() };
+    let set = data::open(spec, &options)?;
+    let Some(n) = set.train.len() else {
+        return Err(Error::setting("POINTS", "a file of points", format!("{spec}, which is endless"))
+            .with_hint("draw some into a file first"));
+    };
+    let (event, wanted) = (set.train.event(), target.event());
+    if event.len() != wanted.len() || (event.is_image() && wanted.is_image() && *event != wanted) {
+        let problem = format!("its rows have shape {event}, the target works on {wanted}");
+        return Err(Error::file(spec, problem));
+    }
+    if let (Some(given), Some(known)) = (&set.columns, target.columns()) {
+        check_columns(spec, given, known)?;
+    }
+    let d = event.len();
+    let rows = all(&*set.train, n as usize, Key::new(session.seed(), Purpose::Data))?;
+    // A data set is opened in the order of its split, here of all rows; that is undone.
+    let order = Key::new(options.split_seed, Purpose::Shuffle);
+    let mut values = vec![0.0; rows.len()];
+    for (i, row) in rows.chunks_exact(d).enumerate() {
+        let place = order.permute(i as u64, n) as usize;
+        values[place * d..(place + 1) * d].copy_from_slice(row);
+    }
+    Ok(Points { values, n: n as usize, columns: set.columns })
+}
+
+fn check_columns(spec: &str, given: &[String], known: &[String]) -> Result<()> {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort();
+        names
+    };
+    if given != known && sorted(given) == sorted(known) {
+        let problem = format!("its columns are in another order than the model's: {}", known.join(", "));
+        return Err(Error::file(spec, problem));
+    }
+    Ok(())
+}
+
+/// What a map of a score computes for some points at one noise level: `[n, d]` in, `[n, d]` out.
+type Compute = fn(&dyn Score, Tensor<2>, &Tensor<1>) -> Tensor<2>;
+
+/// ∇ log p_σ at points in data units, in data units; σ in the target's own units.
+pub fn scores(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
+    let mut scores = evaluate(target, points, sigma, |score, x, sigma| score.score(x, sigma));
+    if let Some(map) = target.standardise() {
+        // z = (x − m)/s per column, so ∂/∂x = (1/s)·∂/∂z.
+        scores.chunks_exact_mut(map.std.len()).for_each(|row| row.iter_mut().zip(&map.std).for_each(|(v, std)| *v /= std));
+    }
+    scores
+}
+
+/// E[x₀ given x̃] for points in data units, in data units; σ in the target's own units.
+pub fn denoised(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
+    let mut clean = evaluate(target, points, sigma, |score, x, sigma| score.denoise(x, sigma));
+    if let Some(map) = target.standardise() {
+        map.invert(&mut clean);
+    }
+    clean
+}
+
+fn evaluate(target: &Target, points: &[f32], sigma: f64, compute: Compute) -> Vec<f32> {
+    let score = target.score();
+    let (d, device) = (score.dim(), score.device());
+    let mut out = Vec::with_capacity(points.len());
+    for chunk in points.chunks(CHUNK * d) {
+        let mut rows = chunk.to_vec();
+        if let Some(map) = target.standardise() {
+            map.apply(&mut rows);
+        }
+        let n = rows.len() / d;
+        let level = repeated(sigma as f32, n, &device);
+        out.extend(numbers(compute(score, matrix(rows, n, d, &device), &level)));
+    }
+    out
+}

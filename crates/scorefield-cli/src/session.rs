@@ -1,0 +1,96 @@
+//! What all verbs share: the global flags, with the variables that stand behind them.
+
+use std::time::Instant;
+
+use scorefield::data::Options;
+use scorefield::error::{Error, Result};
+use scorefield::recipe::Layers;
+use scorefield::tensor::{Device, device, device_name};
+
+use crate::args::Globals;
+use crate::output;
+use crate::progress::Progress;
+
+/// One invocation of the command.
+pub struct Session {
+    globals: Globals,
+    device: Device,
+    seed: u64,
+    begun: Instant,
+}
+
+impl Session {
+    /// Completes the global flags from the environment.
+    ///
+    /// # Errors
+    /// An unknown device, a variable that is none of ours or has no use as a value.
+    pub fn new(mut globals: Globals, begun: Instant) -> Result<Self> {
+        let environment = Layers::new().environment(std::env::vars_os())?.build()?;
+        let name = globals.device.clone().or_else(|| variable("SCOREFIELD_DEVICE"));
+        let device = device(name.as_deref().unwrap_or("cpu"))?;
+        let seed = match globals.seed {
+            Some(seed) => seed,
+            None => environment.recipe.seed,
+        };
+        globals.quiet |= variable("SCOREFIELD_QUIET").is_some_and(|value| value != "0");
+        if let Some(threads) = variable("SCOREFIELD_THREADS") {
+            let n = threads.parse::<usize>().ok().filter(|n| (1..=4096).contains(n));
+            let n = n.ok_or_else(|| Error::setting("SCOREFIELD_THREADS", "a number from 1 to 4096", &threads))?;
+            // It fails only where the pool runs already, and nothing has run yet.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
+        }
+        Ok(Self { globals, device, seed, begun })
+    }
+
+    /// The global flags as given.
+    pub fn globals(&self) -> &Globals {
+        &self.globals
+    }
+
+    /// Whether to answer with a JSON document.
+    pub fn json(&self) -> bool {
+        self.globals.json
+    }
+
+    /// Where to compute.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The device's name in documents.
+    pub fn device_name(&self) -> String {
+        device_name(&self.device)
+    }
+
+    /// The seed of everything random.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Seconds since the command began.
+    pub fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    /// How data are opened for this session, before a verb adds to it.
+    pub fn data_options(&self) -> Options {
+        Options { data_dir: self.globals.data_dir.clone(), ..Options::default() }
+    }
+
+    /// A watcher that shows progress and listens for Ctrl-C.
+    pub fn progress(&self) -> Progress {
+        Progress::new(self.globals.quiet)
+    }
+
+    /// Says something on stderr that matters although the work goes on.
+    pub fn warn(&self, text: &str) {
+        if !self.globals.quiet {
+            output::warn(text);
+        }
+    }
+}
+
+/// A variable that is set to something.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

@@ -1,0 +1,137 @@
+//! `fisher`: the score-matching loss on points that training did not see.
+
+use clap::Args;
+use scorefield::data::{Dequantise, Options, Source, Standardised};
+use scorefield::diagnostic::{self, ESTIMATORS};
+use scorefield::error::{Error, Result};
+use scorefield::recipe::{self, Target, open_source};
+use std::sync::Arc;
+
+use crate::args::Offered;
+use crate::output::Answer;
+use crate::session::Session;
+use crate::{level, show, target};
+
+const EXAMPLES: &str = "\
+Examples:
+  scorefield fisher runs/mixture density:mixture --estimator explicit --sigma 0.5 --sigma 1 --sigma 2 --sigma 5
+  scorefield fisher runs/digits digits --sigma 0.3                  the run's own held-out part
+  scorefield fisher runs/table test.csv --sigma 0.1";
+
+/// Measure the score-matching loss of a model on held-out data.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Fisher {
+    /// A run folder, or density:NAME
+    #[arg(value_name = "RUN|density:…")]
+    target: String,
+    /// Data to measure on: of the run's own source the part that was held out, of another all of it
+    #[arg(value_name = "DATA")]
+    data: String,
+    /// How the loss is estimated; explicit needs DATA to be a density:…
+    #[arg(long, value_name = "NAME", default_value = "denoising", value_parser = Offered::new(ESTIMATORS.iter().copied()))]
+    estimator: String,
+    /// Noise level; may be given several times [default: the model's only one]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    sigma: Vec<f64>,
+    /// Points, at most
+    #[arg(short, long = "number", value_name = "N", default_value_t = 10_000, allow_negative_numbers = true)]
+    n: usize,
+}
+
+/// Does it.
+///
+/// # Errors
+/// An unknown estimator, a level that is missing or not positive, data that cannot be read or have another dimension.
+pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
+    if args.n == 0 {
+        return Err(Error::setting("-n", "at least 1", 0));
+    }
+    let target = target::open(&args.target, session)?;
+    let source = held_out(args, &target, session)?;
+    let asked: Vec<Option<f64>> = if args.sigma.is_empty() { vec![None] } else { args.sigma.iter().copied().map(Some).collect() };
+    let mut levels = Vec::new();
+    for sigma in asked {
+        // Without noise there is nothing to denoise; the explicit loss of an exact density needs none.
+        let sigma = match args.estimator.as_str() {
+            "explicit" => level::of_score(sigma, &target, session)?,
+            _ => level::of_noise(sigma, &target, session)?,
+        };
+        let found = diagnostic::fisher(
+            target.score(),
+            exact(args, &target)?.as_ref(),
+            &*source,
+            &args.estimator,
+            sigma,
+            args.n,
+            session.seed(),
+        )?;
+        levels.push(found);
+    }
+    let mut rows = vec![["σ", "loss", "standard error", "points", "relative Fisher divergence"].map(str::to_owned).to_vec()];
+    if levels.iter().all(|level| level.relative_fisher_divergence.is_none()) {
+        rows[0].pop();
+    }
+    for level in &levels {
+        let mut row = vec![
+            show::number(level.sigma),
+            show::number(level.loss),
+            show::number(level.standard_error),
+            show::count(level.n as u64),
+        ];
+        row.extend(level.relative_fisher_divergence.map(show::number));
+        rows.push(row);
+    }
+    Ok(Answer::new(show::table(&rows))
+        .with("target", &args.target)
+        .with("data", &args.data)
+        .with("estimator", &args.estimator)
+        .with_all(levels[0])
+        .with("levels", &levels))
+}
+
+/// The density whose score is the truth: that of DATA, where the model works in its units.
+fn exact(args: &Fisher, target: &Target) -> Result<Option<scorefield::density::Mixture>> {
+    match args.data.strip_prefix("density:") {
+        Some(name) if target.standardise().is_none() => scorefield::density::open(name).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn held_out(args: &Fisher, target: &Target, session: &Session) -> Result<Arc<dyn Source>> {
+    let mut options = Options { held_out: 0.0, ..session.data_options() };
+    let mut own = false;
+    if let Target::Trained(trained) = target {
+        let data = &trained.recipe.data;
+        own = data.source == args.data;
+        options.dequantise = match data.dequantise {
+            recipe::Dequantise::Auto => Dequantise::Auto,
+            recipe::Dequantise::Uniform => Dequantise::Uniform,
+            recipe::Dequantise::None => Dequantise::None,
+        };
+        options.size = data.size;
+        options.data_dir = options.data_dir.or_else(|| data.data_dir.as_ref().map(Into::into));
+        if own {
+            options.held_out = data.held_out;
+            options.split_seed = data.split_seed;
+        }
+    }
+    let set = open_source(&args.data, &options)?;
+    let (event, wanted) = (set.train.event().clone(), target.event());
+    if event.len() != wanted.len() {
+        return Err(Error::setting("DATA", format!("points of shape {wanted}"), format!("{} of shape {event}", args.data)));
+    }
+    let source = match set.held_out.len() {
+        Some(0) => {
+            if own {
+                session.warn("the run held nothing out: these are the points that it was trained on");
+            }
+            set.train
+        }
+        _ => set.held_out,
+    };
+    Ok(match target.standardise() {
+        Some(map) => Arc::new(Standardised::new(source, map.clone())),
+        None => source,
+    })
+}

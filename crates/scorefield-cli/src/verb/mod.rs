@@ -1,0 +1,41 @@
+//! The verbs: one file each, with its arguments and what it does with them.
+
+pub mod completions;
+pub mod demo;
+pub mod denoise;
+pub mod doctor;
+pub mod fisher;
+pub mod list;
+pub mod runs;
+pub mod sample;
+pub mod score;
+pub mod train;
+
+use scorefield::error::Result;
+
+use crate::args::Verb;
+use crate::output::Answer;
+use crate::session::Session;
+
+/// The verbs as they are typed.
+pub const NAMES: &[&str] =
+    &["demo", "train", "sample", "score", "denoise", "fisher", "list", "runs", "doctor", "completions"];
+
+/// Does what a verb says.
+///
+/// # Errors
+/// Those of the verb.
+pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
+    match verb {
+        Verb::Demo(args) => demo::run(args, session),
+        Verb::Train(args) => train::run(args, session),
+        Verb::Sample(args) => sample::run(args, session),
+        Verb::Score(args) => score::run(args, session),
+        Verb::Denoise(args) => denoise::run(args, session),
+        Verb::Fisher(args) => fisher::run(args, session),
+        Verb::List(args) => list::run(args, session),
+        Verb::Runs(args) => runs::run(args),
+        Verb::Doctor(args) => doctor::run(args, session),
+        Verb::Completions(args) => completions::run(args),
+    }
+}

@@ -1,0 +1,154 @@
+//! `score`: ∇ log p_σ at given points, as numbers and as a field of arrows.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use scorefield::data::EventShape;
+use scorefield::data::write::write_array;
+use scorefield::error::{Error, Result};
+use scorefield::plot::{Backdrop, ScoreField, field};
+use scorefield::recipe::Target;
+
+use crate::output::Answer;
+use crate::session::Session;
+use crate::sink::{Sink, check_place, is_picture};
+use crate::{level, plane, points, show, target};
+
+const EXAMPLES: &str = "\
+Examples:
+  scorefield score runs/moons points.npy --sigma 0.1 -o scores.npy
+  scorefield score density:mixture points.csv -o exact.npy               the exact score, without noise
+  scorefield score runs/moons --sigma 0.2 --picture field.png            arrows over the plane";
+
+/// Evaluate the score ∇ log p_σ at points.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Score {
+    /// A run folder, or density:NAME, or density:FILE.toml
+    #[arg(value_name = "RUN|density:…")]
+    target: String,
+    /// A file of points, one a row: .npy, .csv or .parquet
+    #[arg(value_name = "POINTS", required_unless_present = "picture", requires = "out_or_picture")]
+    points: Option<String>,
+    /// Noise level, in data units (in standard deviations of the columns for a model of standardised tables) [default: the model's only
+    /// one, or 0 for an exact density]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    sigma: Option<f64>,
+    /// File to write, [n, d] in the order of the points: .npy, .csv or .parquet
+    #[arg(short, long, value_name = "OUT", group = "out_or_picture", requires = "points")]
+    out: Option<PathBuf>,
+    /// Picture of the score over the plane: .png or .svg
+    #[arg(long, value_name = "FILE", group = "out_or_picture")]
+    picture: Option<PathBuf>,
+}
+
+/// Arrows in each direction.
+const ARROWS: usize = 24;
+/// Points shown over the arrows, at most.
+const MOST_POINTS: usize = 2000;
+
+/// Does it.
+///
+/// # Errors
+/// A level that is missing or not positive, points that cannot be read or have another dimension, a file that cannot be written.
+pub fn run(args: &Score, session: &Session) -> Result<Answer> {
+    let target = target::open(&args.target, session)?;
+    let sigma = level::of_score(args.sigma, &target, session)?;
+    let sink = args.out.as_deref().map(Sink::numbers).transpose()?;
+    if let Some(picture) = &args.picture {
+        check_picture(picture, &target)?;
+    }
+    let points = args.points.as_ref().map(|spec| points::read(spec, &target, session)).transpose()?;
+    let mut text = String::new();
+    let mut answer = Answer::default().with("target", &args.target).with("model", target.hash()).with("sigma", sigma);
+    if let Some(points) = &points {
+        let began = Instant::now();
+        let scores = points::scores(&target, &points.values, sigma);
+        let seconds = began.elapsed().as_secs_f64();
+        let d = target.event().len();
+        let norms = scores.chunks_exact(d).map(|row| row.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt());
+        let mean_norm = norms.sum::<f64>() / points.n.max(1) as f64;
+        let n = show::count(points.n as u64);
+        text += &format!("score of {n} points at σ = {}: mean norm {}\n", show::number(sigma), show::number(mean_norm));
+        answer = answer.with("n", points.n).with("mean_norm", mean_norm).with("points_per_second", points.n as f64 / seconds);
+        if let Some(sink) = &sink {
+            write_array(sink.path(), &scores, &[points.n, d], points.columns.as_deref())?;
+            text += &format!("written to {}\n", sink.path().display());
+            answer = answer.with("out", sink.path());
+        }
+    }
+    if let Some(path) = &args.picture {
+        draw(args, path, &target, sigma, points.as_ref().map_or(&[], |points| &points.values))?;
+        text += &format!("field of arrows drawn to {}\n", path.display());
+        answer = answer.with("picture", path);
+    }
+    Ok(Answer { text, ..answer })
+}
+
+fn check_picture(path: &Path, target: &Target) -> Result<()> {
+    if !is_picture(path) {
+        return Err(Error::setting("--picture", "a name that ends in .png or .svg", path.display()));
+    }
+    if target.event() != EventShape::Vector(2) {
+        return Err(Error::setting("--picture", "a target in the plane", format!("one of shape {}", target.event())));
+    }
+    check_place(path)
+}
+
+fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) -> Result<()> {
+    let density = target.exact();
+    let exact = density.as_ref().map(|density| (density, sigma));
+    let range @ [x, y] = match (points, exact) {
+        ([], None) => around(target, sigma),
+        _ => plane::range(points, exact),
+    };
+    let scores = points::scores(target, &ScoreField::nodes(x, y, ARROWS, ARROWS), sigma);
+    let behind = exact.map(|(density, sigma)| plane::log_density(density, sigma, range));
+    let [x_label, y_label] = plane::labels(target.columns());
+    let (level, hash) = (sigma.to_string(), target.hash());
+    let picture = field(&ScoreField {
+        title: &format!("Score of {} at σ = {}", args.target, show::number(sigma)),
+        caption: "",
+        x,
+        y,
+        nx: ARROWS,
+        ny: ARROWS,
+        scores: &scores,
+        backdrop: behind.as_ref().map(Backdrop::Shades),
+        points: &points[..points.len().min(2 * MOST_POINTS)],
+        paths: &[],
+        x_label: &x_label,
+        y_label: &y_label,
+    })?;
+    picture.save(
+        path,
+        &[
+            ("scorefield", env!("CARGO_PKG_VERSION")),
+            ("verb", "score"),
+            ("target", &args.target),
+            ("model", &hash),
+            ("sigma", &level),
+        ],
+    )
+}
+
+/// Three standard deviations about the mean of what the target learned from, which its start knows.
+fn around(target: &Target, sigma: f64) -> plane::Range {
+    let (mean, std) = match target.start() {
+        scorefield::sample::Start::Normal { mean, sigma_data } => (mean, f64::from(sigma_data)),
+        scorefield::sample::Start::Uniform { .. } => (vec![0.0; 2], 1.0),
+    };
+    let reach = 2.5 * std.hypot(sigma);
+    let at = |axis: usize| {
+        let middle = mean.get(axis).map_or(0.0, |m| f64::from(*m));
+        match target.standardise() {
+            Some(map) => {
+                let (m, s) = (f64::from(map.mean[axis]), f64::from(map.std[axis]));
+                (m + s * (middle - reach), m + s * (middle + reach))
+            }
+            None => (middle - reach, middle + reach),
+        }
+    };
+    [at(0), at(1)]
+}

@@ -1,0 +1,5 @@
+//! What is right and wrong with a score, measured.
+
+mod fisher;
+
+pub use fisher::{ESTIMATORS, Fisher, fisher};

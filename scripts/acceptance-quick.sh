@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Short runs of the command from outside: what scripts rely on (JSON fields, exit codes, files) and what the README promises
+# (resume to the same bits, samples that do not depend on how many are drawn, no partial file after a refusal). About ten seconds.
+#
+#   scripts/acceptance-quick.sh [path of the scorefield binary]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scorefield=$(realpath "${1:-target/release/scorefield}")
+[ -x "$scorefield" ] || { echo "no binary at $scorefield: cargo build --release first" >&2; exit 2; }
+here=$(mktemp -d)
+trap 'rm -rf "$here"' EXIT
+cd "$here"
+unset "${!SCOREFIELD_@}"
+
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+no() { failed=$((failed + 1)); echo "FAILED: $1" >&2; [ -s err ] && sed 's/^/    /' err >&2 || true; }
+# check SENTENCE COMMAND…: the command succeeds.
+check() { local what=$1; shift; if "$@" > out 2> err; then ok; else no "$what"; fi; }
+# same SENTENCE A B: two files hold the same bytes.
+same() { check "$1" cmp "$2" "$3"; }
+# json SENTENCE EXPRESSION ARGUMENT…: the command succeeds, prints one JSON document of our schema, and the expression over `d` holds.
+json() {
+  local what=$1 expression=$2; shift 2
+  if "$scorefield" "$@" --json > out 2> err && python3 -c '
+import json, math, sys
+d = json.load(open("out"))
+assert d["schema"] == "scorefield/1", d
+assert eval(sys.argv[1]), d' "$expression" 2>> err; then ok; else no "$what"; fi
+}
+# refused SENTENCE FILE ARGUMENT…: exit code 2, one line and perhaps a hint on stderr, a JSON error under --json, and FILE is not made.
+refused() {
+  local what=$1 file=$2 code=0; shift 2
+  "$scorefield" "$@" > out 2> err || code=$?
+  if [ "$code" = 2 ] && [ -s err ] && [ "$(wc -l < err)" -le 2 ] && [ ! -e "$file" ]; then ok; else no "$what (exit code $code)"; fi
+  code=0
+  "$scorefield" "$@" --json > out 2> err || code=$?
+  if [ "$code" = 2 ] && python3 -c '
+import json
+d = json.load(open("out"))
+assert d["schema"] == "scorefield/1" and d["error"]["kind"] and d["error"]["message"], d' 2>> err; then ok; else no "$what, as JSON"; fi
+}
+
+small=(--width 32 --depth 1 --embedding 16 --batch 64 --warmup 5 --decay constant --ema 10 --log-every 10 --checkpoint-every 20)
+
+echo "== what there is"
+check "help is there" "$scorefield" --help
+check "the version is there" "$scorefield" --version
+json "doctor answers" 'd["verb"] == "doctor" and "cpu" in d["devices"]' doctor
+for what in objectives samplers schedules noises nets densities; do json "list $what answers" 'd["verb"] == "list"' list "$what"; done
+for shell in bash zsh fish; do check "completions for $shell" "$scorefield" completions "$shell"; done
+
+echo "== train, resume, repeat"
+json "a short training" 'd["steps"] == 60 and d["parameters"] > 0 and math.isfinite(d["loss_first"]) and math.isfinite(d["loss_last"]) and d["samples_per_second"] > 0 and d["run"] == "whole" and d["seed"] == 3' \
+  train toy:two-moons --out whole --steps 60 --seed 3 "${small[@]}"
+json "its first part" 'd["steps"] == 40' train toy:two-moons --out parts --steps 40 --seed 3 "${small[@]}"
+json "its second part" 'd["steps"] == 60' train --out parts --resume --steps 60
+last=checkpoints/step-00000060
+for file in model ema optimizer; do same "$file.safetensors is the same after a restart" whole/$last/$file.safetensors parts/$last/$file.safetensors; done
+json "the recipe repeats the run" 'd["steps"] == 60' train --recipe whole/recipe.toml --out again
+same "with the same weights" whole/$last/model.safetensors again/$last/model.safetensors
+json "a dry run" 'd["parameters"] > 0' train digits --dry-run
+[ "$(ls)" = "$(ls -d again err out parts whole)" ] && ok || no "a dry run writes nothing"
+check "every setting is explained" "$scorefield" train digits --explain-config
+json "runs are listed" 'd["verb"] == "runs"' runs .
+
+echo "== sample"
+json "samples" 'd["n"] == 100 and d["network_evaluations"] > 0 and d["samples_per_second"] > 0' sample whole -n 100 --seed 5 -o hundred.csv
+json "fewer samples" 'd["n"] == 10' sample whole -n 10 --seed 5 -o ten.csv
+json "more samples" 'd["n"] == 90' sample whole -n 90 --from 10 --seed 5 -o rest.csv
+{ cat ten.csv; tail -n +2 rest.csv; } > joined.csv
+same "ten samples and ninety more are the hundred" hundred.csv joined.csv
+for sampler in heun annealed langevin; do
+  extra=(); [ $sampler = langevin ] && extra=(--sigma 0.5 --epsilon 0.01)
+  json "sampler $sampler" 'd["network_evaluations"] > 0' sample whole -n 20 --sampler $sampler --steps 5 "${extra[@]}" -o $sampler.npy
+done
+for file in picture.png picture.svg table.parquet; do json "samples as $file" 'd["n"] == 50' sample whole -n 50 -o $file; done
+
+echo "== score, denoise, compare with the truth"
+json "scores" 'd["n"] == 100' score whole hundred.csv --sigma 0.2 -o scores.npy
+json "a field of arrows" 'd["verb"] == "score"' score density:mixture --sigma 0.5 --picture field.png
+json "denoising" 'd["n"] == 100' denoise whole hundred.csv --sigma 0.2 -o clean.csv
+json "draws of an exact density" 'd["n"] == 200' sample density:mixture -n 200 --sampler annealed --sigma-max 20 --sigma-min 1 --levels 10 --steps 20 --start uniform:-8:8 -o exact.npy
+json "the exact score has no Fisher divergence" 'd["relative_fisher_divergence"] < 1e-9' fisher density:mixture density:mixture --sigma 1 -n 500
+for file in scores.npy field.png clean.csv exact.npy; do check "$file is there" test -s $file; done
+
+echo "== refusals"
+refused "a level that is not positive" no.npy denoise whole hundred.csv --sigma -1 -o no.npy
+refused "no samples" no.npy sample whole -n 0 -o no.npy
+refused "a run that is not there" no.npy sample nowhere -n 5 -o no.npy
+refused "an unknown sampler" no.npy sample whole -n 5 --sampler hewn -o no.npy
+refused "an unknown source" no train toy:two-mons --out no
+refused "a device that is not built in" no train toy:two-moons --out no --device cuda
+refused "an unknown verb" no trian
+refused "a run that is there already" no train toy:two-moons --out whole
+refused "a resume with a changed setting" no train --out whole --resume --width 64
+printf '[train]\nstep = 5\n' > misspelt.toml
+refused "a misspelt key" no train toy:two-moons --recipe misspelt.toml --out no
+printf 'a,b\n1,2\n3,four\n' > text.csv
+refused "a text cell" no train text.csv --out no
+
+echo "acceptance: $passed passed, $failed failed"
+[ "$failed" = 0 ]
