@@ -40,21 +40,26 @@ def main() -> int:
     subprocess.run(command(whole, False), check=True)
     seconds = time.monotonic() - begun
     rng = random.Random(options.seed)
-    kills, resumed_from = 0, []
+    kills, instants = 0, []
     # Twice the time of an undisturbed run, shared among the kills: the run gets on, and no instant is favoured.
     slice_seconds = 2.0 * seconds / options.kills
     while True:
         process = subprocess.Popen(command(killed, killed.exists()), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        try:
-            limit = rng.uniform(0.0, slice_seconds) if kills < options.kills else None
-            process.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills += 1
-            latest = killed / "latest"
-            resumed_from.append(latest.read_text().strip() if latest.exists() else "nothing")
-            continue
+        if kills < options.kills:
+            # Every other kill waits, from its random instant on, for a checkpoint that is half written.
+            unfinished = lambda: kills % 2 == 0 or any((killed / "checkpoints").glob(".*"))
+            deadline = time.monotonic() + rng.uniform(0.0, slice_seconds)
+            while process.poll() is None and (time.monotonic() < deadline or not unfinished()):
+                time.sleep(0.0005)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                kills += 1
+                latest = killed / "latest"
+                half = "half-written checkpoint" if any((killed / "checkpoints").glob(".*")) else "between checkpoints"
+                instants.append(f"{half}, latest: {latest.read_text().strip() if latest.exists() else 'none'}")
+                continue
+        process.wait()
         if process.returncode != 0:
             print(f"after {kills} kills: exit {process.returncode}: {process.stderr.read().decode()}", file=sys.stderr)
             return 1
@@ -66,7 +71,7 @@ def main() -> int:
         shutil.rmtree(killed)
     if digests(whole) != digests(killed):
         return differ(whole, killed)
-    print(json.dumps({"kills": kills, "identical": True, "uninterrupted_seconds": round(seconds, 1), "after_each_kill": resumed_from}))
+    print(json.dumps({"kills": kills, "identical": True, "uninterrupted_seconds": round(seconds, 1), "instants": instants}))
     return 0
 
 

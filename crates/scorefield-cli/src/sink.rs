@@ -32,9 +32,8 @@ impl Sink {
         if picture {
             check_shape(path, event, n)?;
         } else {
-            Format::of(path).map_err(|_| {
-                Error::setting("-o", "a name that ends in .npy, .csv, .parquet, .png or .svg", path.display())
-            })?;
+            Format::of(path)
+                .map_err(|_| Error::setting("-o", "a name that ends in .npy, .csv, .parquet, .png or .svg", path.display()))?;
         }
         check_place(path)?;
         Ok(Self { path: path.to_path_buf(), picture })

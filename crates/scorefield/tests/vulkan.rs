@@ -50,7 +50,7 @@ fn a_vulkan_device_has_a_name_that_opens_it_again() {
     let name = device_name(&vulkan());
     assert!(name.starts_with("vulkan:"), "{name}");
     assert_eq!(device(&name).unwrap(), vulkan());
-    assert!(device("vulkan:99").unwrap_err().to_string().starts_with("--device: expected vulkan:0"));
+    assert!(device("vulkan:99").unwrap_err().to_string().starts_with("--device: expected vulkan"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::files::SourceFile;
 use super::finding::Finding;
-use super::scrub::lines_with;
+use super::scrub::{before_tests, lines_with};
 
 /// The rooms that may name Burn: it breaks with each minor release.
 const BURN: &[&str] = &[
@@ -34,7 +34,8 @@ pub fn check(sources: &[SourceFile]) -> Vec<Finding> {
         if !source.path.starts_with(UNSAFE) {
             at(lines_with(code, "unsafe"), "`unsafe` stands only in scorefield-kernels");
         }
-        if source.path.starts_with(SILENT) && !source.path.ends_with("/tests.rs") {
+        // A test may say that it skips itself.
+        if source.path.starts_with(SILENT) && !source.is_test() {
             let library = before_tests(code);
             for name in PRINTING {
                 at(calls(library, name), "the library does not print: tell an observer");
@@ -56,11 +57,6 @@ fn paths_from(code: &str, name: &str) -> Vec<usize> {
 fn calls(code: &str, name: &str) -> Vec<usize> {
     let text: Vec<&str> = code.lines().collect();
     lines_with(code, name).into_iter().filter(|line| text[line - 1].contains(&format!("{name}!"))).collect()
-}
-
-/// The code up to the test module: a test may say that it skips itself.
-fn before_tests(code: &str) -> &str {
-    code.find("#[cfg(test)]").map_or(code, |end| &code[..end])
 }
 
 #[cfg(test)]

@@ -29,6 +29,11 @@ impl SourceFile {
     pub fn new(path: &str, content: &str) -> Self {
         Self { path: path.to_owned(), content: content.to_owned(), scrubbed: scrub(content) }
     }
+
+    /// Whether the file is a test module of its own.
+    pub fn is_test(&self) -> bool {
+        self.path.ends_with("/tests.rs")
+    }
 }
 
 /// Every text file of the workspace; files that are not UTF-8 (fonts, pictures, packed data) are left out.

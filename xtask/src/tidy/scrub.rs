@@ -126,6 +126,13 @@ impl Walk<'_> {
     }
 }
 
+/// The code up to the test module, which comes last (clippy's `items_after_test_module`).
+pub fn before_tests(code: &str) -> &str {
+    const MARK: &str = "#[cfg(test)]";
+    let is_module = |at: &(usize, &str)| code[at.0 + MARK.len()..].trim_start().starts_with("mod ");
+    code.match_indices(MARK).find(is_module).map_or(code, |(end, _)| &code[..end])
+}
+
 /// Whether a character may stand inside an identifier.
 pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
@@ -161,6 +168,12 @@ mod tests {
         assert!(!s.code.contains("unsafe") && s.code.contains("fn g<'a>(x: &'a str) { real() }"), "{}", s.code);
         assert!(scrub("let r = \"unsafe\"; tail").code.contains("tail"));
         assert!(scrub("for x in r {} \"unsafe").code.ends_with("\"      "));
+    }
+
+    #[test]
+    fn tests_begin_at_their_module_and_not_at_another_attribute() {
+        assert_eq!(before_tests("a #[cfg(test)] fn b() {} #[cfg(test)]\nmod tests { c }"), "a #[cfg(test)] fn b() {} ");
+        assert_eq!(before_tests("a"), "a");
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub fn run(_: &Doctor, session: &Session) -> Result<Answer> {
     let bandwidth_threads = threads.min(BANDWIDTH_THREADS).min(fits).max(1);
     let bandwidth = [1, bandwidth_threads].map(machine::copy_bandwidth_gb);
     let roots = roots(session);
-    let found: Vec<(&str, Option<PathBuf>)> = PUBLISHED.iter().map(|(name, files)| (*name, locate(name, files, &roots))).collect();
+    let found: Vec<(&str, Option<PathBuf>)> =
+        PUBLISHED.iter().map(|(name, files)| (*name, locate(name, files, &roots))).collect();
     let places = [("temporary folder", std::env::temp_dir()), ("current folder", PathBuf::from("."))];
     let writable: Vec<(&str, PathBuf, bool)> = places.map(|(what, path)| (what, path.clone(), can_write(&path))).to_vec();
 

@@ -18,8 +18,7 @@ use crate::output::Answer;
 use crate::session::Session;
 
 /// The verbs as they are typed.
-pub const NAMES: &[&str] =
-    &["demo", "train", "sample", "score", "denoise", "fisher", "list", "runs", "doctor", "completions"];
+pub const NAMES: &[&str] = &["demo", "train", "sample", "score", "denoise", "fisher", "list", "runs", "doctor", "completions"];
 
 /// Does what a verb says.
 ///

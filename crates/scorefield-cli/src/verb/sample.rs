@@ -6,8 +6,8 @@ use std::time::Instant;
 use clap::Args;
 use scorefield::error::{Error, Result};
 use scorefield::plot::Cloud;
-use scorefield::recipe::{Asked, Target};
-use scorefield::sample::{Draw, Drawn, Ready, SAMPLERS, Start, draw};
+use scorefield::recipe::Target;
+use scorefield::sample::{Asked, Draw, Drawn, Ready, SAMPLERS, Start, draw};
 
 use crate::args::Offered;
 use crate::output::Answer;
@@ -237,7 +237,9 @@ impl Set<'_> {
         if d <= MANY {
             answer = answer.with("mean", &moments.mean).with("std", &moments.std);
         }
-        if let Some(weights) = self.target.exact().and_then(|density| ModeWeights::of(&self.drawn.points, &density, self.last_sigma)) {
+        if let Some(weights) =
+            self.target.exact().and_then(|density| ModeWeights::of(&self.drawn.points, &density, self.last_sigma))
+        {
             text += &weights.text();
             answer = answer.with_all(&weights);
         }

@@ -150,7 +150,8 @@ fn planned(plan: &Plan, resolved: &Resolved) -> Answer {
     let parameters: Vec<Vec<String>> =
         plan.parameters.iter().map(|(name, shape)| vec![format!("  {name}"), format!("{shape:?}")]).collect();
     text += &format!("parameters\n{}nothing was written\n", show::table(&parameters));
-    let shapes: Vec<_> = plan.parameters.iter().map(|(name, shape)| serde_json::json!({ "name": name, "shape": shape })).collect();
+    let shapes: Vec<_> =
+        plan.parameters.iter().map(|(name, shape)| serde_json::json!({ "name": name, "shape": shape })).collect();
     let mut answer = Answer::new(text)
         .with("data", &plan.dataset)
         .with("rows", plan.rows)

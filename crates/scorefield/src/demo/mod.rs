@@ -12,8 +12,8 @@ use crate::data::all;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::observe::Observer;
-use crate::recipe::{Asked, Layers, Origin, Target, open_data, train_new, train_resumed};
-use crate::sample::{Draw, draw};
+use crate::recipe::{Layers, Origin, Target, open_data, train_new, train_resumed};
+use crate::sample::{Asked, Draw, draw};
 use crate::tensor::{Device, matrix, numbers, repeated};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -69,9 +69,11 @@ pub fn run(options: &Options, device: &Device, observer: &mut dyn Observer) -> R
     let out = &options.out;
     std::fs::create_dir_all(out).map_err(|e| Error::write(out, e))?;
     let run = out.join("run");
-    let mut layers = Layers::new()
-        .set("data.source", "digits", Origin::Flag("demo".to_owned()))?
-        .set("seed", &options.seed.to_string(), Origin::Flag("--seed".to_owned()))?;
+    let mut layers = Layers::new().set("data.source", "digits", Origin::Flag("demo".to_owned()))?.set(
+        "seed",
+        &options.seed.to_string(),
+        Origin::Flag("--seed".to_owned()),
+    )?;
     if let Some(steps) = options.steps {
         layers = layers.set("train.steps", &steps.to_string(), Origin::Flag("--steps".to_owned()))?;
     }
@@ -93,8 +95,7 @@ pub fn run(options: &Options, device: &Device, observer: &mut dyn Observer) -> R
 
     let asked = Asked { steps: Some(LEVELS), ..Default::default() };
     let (_, ready) = target.sampler(Some("heun"), &asked)?;
-    let request =
-        Draw { n: SAMPLES, from: 0, seed: options.seed, start: target.start(), start_sigma: ready.start_sigma };
+    let request = Draw { n: SAMPLES, from: 0, seed: options.seed, start: target.start(), start_sigma: ready.start_sigma };
     let mut both = pictures::Trajectory::new(observer);
     let drawn = draw(target.score(), &*ready.sampler, &request, &mut both)?;
     let trajectory = both.seen;
@@ -114,8 +115,16 @@ pub fn run(options: &Options, device: &Device, observer: &mut dyn Observer) -> R
     .save(out, &metadata)?;
     let seconds = begun.elapsed().as_secs_f64();
     let report = out.join("report.html");
-    page::Page { spec: &spec, trained: &trained, model, figures: &figures, pictures: &made, seconds, evaluations: drawn.evaluations }
-        .save(&report)?;
+    page::Page {
+        spec: &spec,
+        trained: &trained,
+        model,
+        figures: &figures,
+        pictures: &made,
+        seconds,
+        evaluations: drawn.evaluations,
+    }
+    .save(&report)?;
     Ok(Demo { out: out.clone(), run, report, pictures: made, figures, seconds })
 }
 

@@ -18,9 +18,7 @@ pub(super) struct Page<'a> {
 
 impl Page<'_> {
     pub fn save(&self, path: &Path) -> Result<()> {
-        let [samples, denoised, trajectory, loss] = self.pictures else {
-            unreachable!("the demo makes four pictures")
-        };
+        let [samples, denoised, trajectory, loss] = self.pictures else { unreachable!("the demo makes four pictures") };
         let recipe = &self.model.recipe;
         let mut page = Report::new("Learning the score of handwritten digits");
         page.lead(&format!(
@@ -36,7 +34,11 @@ impl Page<'_> {
              None of them was in the data.",
             self.evaluations
         ));
-        page.figure(&Image::open(samples)?, "A grid of 100 generated digits", "100 of the 1,000 samples that were judged, as they came.");
+        page.figure(
+            &Image::open(samples)?,
+            "A grid of 100 generated digits",
+            "100 of the 1,000 samples that were judged, as they came.",
+        );
         page.figure(&Image::open(trajectory)?, "Five rows of images, noise on the left and digits on the right", "");
 
         page.section("How good are they?");
@@ -80,9 +82,15 @@ impl Page<'_> {
         page.section("Do it yourself");
         let run = self.spec;
         page.command("Train (stop it with Ctrl-C and go on with `--resume`):", &format!("scorefield train digits --out {run}"));
-        page.command("Draw a thousand digits:", &format!("scorefield sample {run} -n 1000 --sampler heun --steps {LEVELS} -o samples.png"));
+        page.command(
+            "Draw a thousand digits:",
+            &format!("scorefield sample {run} -n 1000 --sampler heun --steps {LEVELS} -o samples.png"),
+        );
         page.command("The same as numbers, 1,000 × 1 × 8 × 8:", &format!("scorefield sample {run} -n 1000 -o samples.npy"));
-        page.command("Clean noisy pictures of your own:", &format!("scorefield denoise {run} noisy.npy --sigma {SIGMA} -o clean.npy"));
+        page.command(
+            "Clean noisy pictures of your own:",
+            &format!("scorefield denoise {run} noisy.npy --sigma {SIGMA} -o clean.npy"),
+        );
         page.command("Learn from your own table, array or folder of pictures:", "scorefield train table.csv --out my-run");
         page.details("The data", |page| {
             page.text(

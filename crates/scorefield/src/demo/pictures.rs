@@ -66,8 +66,12 @@ impl Pictures<'_> {
         let pairs: Vec<(&str, &str)> = metadata.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let d = self.target.score().dim();
         let samples = grid(&Images::new(&self.samples[..GRID * d], self.shape(GRID))?, Some(20))?;
-        let named =
-            [("samples.png", samples), ("denoised.png", self.denoising()?), ("trajectory.png", self.path()?), ("loss.png", self.loss()?)];
+        let named = [
+            ("samples.png", samples),
+            ("denoised.png", self.denoising()?),
+            ("trajectory.png", self.path()?),
+            ("loss.png", self.loss()?),
+        ];
         named
             .into_iter()
             .map(|(name, picture)| {
@@ -99,8 +103,10 @@ impl Pictures<'_> {
         let (noisy_notes, denoised_notes) = (notes(noisy), notes(denoised));
         strip(&Strip {
             title: "Cleaning noisy digits",
-            caption: &format!("Held-out digits, the same with noise of σ = {SIGMA}, and the model's best guess of the clean one, \
-                               each with its peak signal-to-noise ratio: higher is closer to the clean image."),
+            caption: &format!(
+                "Held-out digits, the same with noise of σ = {SIGMA}, and the model's best guess of the clean one, \
+                               each with its peak signal-to-noise ratio: higher is closer to the clean image."
+            ),
             columns: &[],
             rows: &[
                 StripRow { label: "clean", images: self.few(clean)?, notes: &[] },
@@ -116,9 +122,10 @@ impl Pictures<'_> {
         let crate::sample::Start::Normal { mean, sigma_data } = self.target.start() else {
             unreachable!("a model starts from a normal distribution")
         };
+        // Far above the data's own spread nothing is to be seen yet: the moments begin where shapes do.
         let last = self.trajectory.len() - 1;
-        // More moments towards the end, where the digit takes shape.
-        let chosen: Vec<usize> = (0..MOMENTS).map(|i| last * i / (MOMENTS - 1)).collect();
+        let begin = self.trajectory.iter().position(|(sigma, _)| *sigma < 8.0 * f64::from(sigma_data)).unwrap_or(0);
+        let chosen: Vec<usize> = (0..MOMENTS).map(|i| begin + (last - begin) * i / (MOMENTS - 1)).collect();
         let mut images = vec![Vec::new(); PATHS];
         let mut columns = Vec::new();
         for at in chosen {
@@ -155,5 +162,11 @@ impl Pictures<'_> {
 
 /// A noise level in few characters.
 fn short(sigma: f64) -> String {
-    if sigma >= 10.0 { format!("{sigma:.0}") } else if sigma >= 1.0 { format!("{sigma:.1}") } else { format!("{sigma:.2}") }
+    if sigma >= 10.0 {
+        format!("{sigma:.0}")
+    } else if sigma >= 1.0 {
+        format!("{sigma:.1}")
+    } else {
+        format!("{sigma:.2}")
+    }
 }

@@ -193,8 +193,7 @@ impl Part {
     /// Turns standard normal numbers into a draw: m + Q (Λ + σ²)^½ z.
     fn place(&self, row: &mut [f32], sigma: f64) {
         let d = self.mean.len();
-        let scaled: Vec<f64> =
-            row.iter().zip(&self.variances).map(|(z, v)| f64::from(*z) * (v + sigma * sigma).sqrt()).collect();
+        let scaled: Vec<f64> = row.iter().zip(&self.variances).map(|(z, v)| f64::from(*z) * (v + sigma * sigma).sqrt()).collect();
         for (j, x) in row.iter_mut().enumerate() {
             let along: f64 = (0..d).map(|i| self.axes[i * d + j] * scaled[i]).sum();
             *x = (self.mean[j] + along) as f32;
@@ -330,7 +329,11 @@ mod tests {
         let total_variance = variance + sigma * sigma;
         for j in 0..2 {
             let measured = x.iter().skip(j).step_by(2).map(|v| f64::from(*v)).sum::<f64>() / n as f64;
-            assert!((measured - mean[j]).abs() < 5.0 * (2.0 * total_variance / n as f64).sqrt(), "{measured} against {}", mean[j]);
+            assert!(
+                (measured - mean[j]).abs() < 5.0 * (2.0 * total_variance / n as f64).sqrt(),
+                "{measured} against {}",
+                mean[j]
+            );
         }
         let spread = x.chunks(2).map(|r| (0..2).map(|j| (f64::from(r[j]) - mean[j]).powi(2)).sum::<f64>()).sum::<f64>();
         let measured = spread / (2 * n) as f64;

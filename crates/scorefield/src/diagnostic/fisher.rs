@@ -123,7 +123,7 @@ mod tests {
         let f = fisher(&p, Some(&p), &p, "explicit", 0.7, 500, 1).unwrap();
         assert_eq!((f.loss, f.relative_fisher_divergence), (0.0, Some(0.0)));
         // A wider Gaussian's score on a standard normal's points: s = −x/4 against −x, so (3/4)² of the size is missing.
-        let wide = density::Mixture::new(vec![density::Component::isotropic(1.0, vec![0.0, 0.0], 2.0)]).unwrap();
+        let wide = Mixture::new(vec![density::Component::isotropic(1.0, vec![0.0, 0.0], 2.0)]).unwrap();
         let normal = density::open("standard-normal").unwrap();
         let f = fisher(&wide, Some(&normal), &normal, "explicit", 0.0, 500, 1).unwrap();
         assert!((f.relative_fisher_divergence.unwrap() - 0.5625).abs() < 1e-5);

@@ -54,8 +54,9 @@ fn build(settings: &mut ScheduleSettings, sigma_data: f64) -> Result<Box<dyn Sch
     let (sigma_min, sigma_max) = ends(settings, 0.004 * sigma_data, 160.0 * sigma_data)?;
     let mean = *settings.p_mean.get_or_insert(-1.2 + (sigma_data / 0.5).ln());
     let std = *settings.p_std.get_or_insert(1.2);
-    let log_sigma = Normal::new(mean, std)
-        .map_err(|_| Error::setting("schedule.p_mean, schedule.p_std", "finite, the second positive", format!("{mean}, {std}")))?;
+    let log_sigma = Normal::new(mean, std).map_err(|_| {
+        Error::setting("schedule.p_mean, schedule.p_std", "finite, the second positive", format!("{mean}, {std}"))
+    })?;
     Ok(Box::new(Edm { sigma_data, sigma_min, sigma_max, log_sigma }))
 }
 

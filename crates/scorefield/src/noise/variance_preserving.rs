@@ -53,7 +53,9 @@ impl Schedule for SubVp {
 fn no_range(settings: &ScheduleSettings, name: &str) -> Result<()> {
     match settings.sigma_min.or(settings.sigma_max) {
         None => Ok(()),
-        Some(sigma) => Err(Error::setting("schedule.sigma_min, sigma_max", format!("nothing: {name} fixes its range by β"), sigma)),
+        Some(sigma) => {
+            Err(Error::setting("schedule.sigma_min, sigma_max", format!("nothing: {name} fixes its range by β"), sigma))
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! A finished picture: saved as PNG or SVG, or handed on as bytes.
 
 use super::save::{Format, check_metadata};
-use crate::atomic::atomic_write;
 use super::scene::Scene;
 use super::{raster, svg};
+use crate::atomic::atomic_write;
 use crate::error::Result;
 use std::path::Path;
 

@@ -75,15 +75,7 @@ impl Assembled {
         };
         let precondition = measure(&dataset, standardise.as_ref())?;
 
-        let raw = &recipe.schedule;
-        let mut levels = ScheduleSettings {
-            sigma: raw.sigma,
-            sigma_min: raw.sigma_min,
-            sigma_max: raw.sigma_max,
-            levels: raw.levels,
-            p_mean: raw.p_mean,
-            p_std: raw.p_std,
-        };
+        let mut levels = level_settings(&recipe);
         let schedule = (schedule.value)(&mut levels, f64::from(precondition.sigma_data))?;
         let how = format!("from the data: sigma_data = {}", precondition.sigma_data);
         let numbers = [
@@ -129,16 +121,20 @@ pub(super) fn build_model(
 
 /// The recipe's schedule, whose open ends must have been filled in.
 pub(super) fn build_schedule(recipe: &Recipe, sigma_data: f32) -> Result<Box<dyn Schedule>> {
+    let build = lookup(SCHEDULES, "schedule.name", &recipe.schedule.name)?.value;
+    build(&mut level_settings(recipe), f64::from(sigma_data))
+}
+
+fn level_settings(recipe: &Recipe) -> ScheduleSettings {
     let raw = &recipe.schedule;
-    let mut levels = ScheduleSettings {
+    ScheduleSettings {
         sigma: raw.sigma,
         sigma_min: raw.sigma_min,
         sigma_max: raw.sigma_max,
         levels: raw.levels,
         p_mean: raw.p_mean,
         p_std: raw.p_std,
-    };
-    (lookup(SCHEDULES, "schedule.name", &raw.name)?.value)(&mut levels, f64::from(sigma_data))
+    }
 }
 
 /// The recipe's data.

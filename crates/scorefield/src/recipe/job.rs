@@ -88,11 +88,7 @@ fn go(
     };
     let resumed_from = state.step;
     let parameters = parameter_count(state.model.net());
-    let task = Task {
-        source: &*parts.source,
-        schedule: &*parts.schedule,
-        objective: &*parts.objective,
-    };
+    let task = Task { source: &*parts.source, schedule: &*parts.schedule, objective: &*parts.objective };
     let done = train(&mut state, &task, &parts.config, &mut keeper, observer);
     let (warnings, saved) = (std::mem::take(&mut keeper.warnings), keeper.state.clone());
     drop(keeper);
@@ -163,10 +159,7 @@ impl Checkpoint for Keeper<'_> {
 
     fn log(&mut self, r: &LogRecord) -> Result<()> {
         let seconds = self.seconds_before + r.seconds;
-        self.metrics.append(&Row::new(
-            r.step,
-            [("loss", r.loss), ("lr", r.lr), ("grad_norm", r.grad_norm), ("seconds", seconds)],
-        ))
+        self.metrics.append(&Row::new(r.step, [("loss", r.loss), ("lr", r.lr), ("grad_norm", r.grad_norm), ("seconds", seconds)]))
     }
 }
 
@@ -236,11 +229,7 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     let parameter_count = parameter_count(state.model.net());
     let mut timed = |more: u64| -> Result<f64> {
         parts.config.steps = state.step + more;
-        let task = Task {
-            source: &*parts.source,
-            schedule: &*parts.schedule,
-            objective: &*parts.objective,
-        };
+        let task = Task { source: &*parts.source, schedule: &*parts.schedule, objective: &*parts.objective };
         Ok(train(&mut state, &task, &parts.config, &mut (), &mut ())?.seconds / more as f64)
     };
     timed(3)?;

@@ -33,5 +33,5 @@ pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
 pub use origin::Origin;
 pub use raw::{Data, Decay, Dequantise, Named, Net, RawRecipe, Schedule, Standardise, Train};
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
-pub use target::{Asked, Target, TrainedModel};
+pub use target::{Target, TrainedModel};
 pub use value::Value;

@@ -10,7 +10,7 @@ use crate::net::unflatten;
 use crate::noise::Schedule;
 use crate::registry::lookup;
 use crate::run::{FileMark, RunFolder, read_tensors};
-use crate::sample::{Ready, SAMPLERS, SamplerSettings, Start};
+use crate::sample::{Asked, Ready, SAMPLERS, SamplerSettings, Start};
 use crate::score::Score;
 use crate::tensor::Device;
 use std::path::Path;
@@ -155,35 +155,9 @@ impl Target {
             Self::Trained(t) => t.schedule.levels(n),
             Self::Exact { .. } => Levels::geometric(self.sigma_range().1, 0.01, n),
         };
-        let settings = SamplerSettings {
-            steps: asked.steps,
-            epsilon: asked.epsilon,
-            sigma: asked.sigma,
-            range: asked.range,
-            levels: asked.levels,
-            denoise: asked.denoise,
-            ladder: &ladder,
-            target_range: self.sigma_range(),
-        };
+        let settings = SamplerSettings { asked: *asked, ladder: &ladder, target_range: self.sigma_range() };
         Ok((entry.name, (entry.value)(&settings)?))
     }
-}
-
-/// What a user asked of a sampler; `None`: the sampler's default.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked {
-    /// See [`SamplerSettings::steps`].
-    pub steps: Option<usize>,
-    /// See [`SamplerSettings::epsilon`].
-    pub epsilon: Option<f64>,
-    /// See [`SamplerSettings::sigma`].
-    pub sigma: Option<f64>,
-    /// Largest and smallest level.
-    pub range: (Option<f64>, Option<f64>),
-    /// See [`SamplerSettings::levels`].
-    pub levels: Option<usize>,
-    /// See [`SamplerSettings::denoise`].
-    pub denoise: bool,
 }
 
 impl TrainedModel {

@@ -10,8 +10,8 @@ mod result;
 pub use image::Image;
 pub use result::Figure;
 
-use crate::error::Result;
 use crate::atomic::atomic_write;
+use crate::error::Result;
 use crate::plot::escape;
 use html::{inline, paragraphs, table};
 use std::path::Path;

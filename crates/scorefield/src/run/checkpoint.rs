@@ -8,8 +8,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::atomic::{is_unfinished, sync_folder, sync_folder_of, unfinished_sibling, write_synced};
 use super::state::{FileMark, State};
+use crate::atomic::{is_unfinished, sync_folder, sync_folder_of, unfinished_sibling, write_synced};
 use crate::error::{Error, Result};
 
 pub(super) const STATE: &str = "state.json";

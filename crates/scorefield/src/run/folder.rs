@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::atomic::is_unfinished;
 use super::lock::LOCK_FILE;
 use super::metrics::{Row, read_metrics};
 use super::newest::{self, CHECKPOINTS, Found};
+use crate::atomic::is_unfinished;
 use crate::error::{Error, Result};
 
 pub(super) const RECIPE: &str = "recipe.toml";

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::atomic::{atomic_write, sync_folder_of};
 use super::checkpoint::{self, CheckpointFiles};
 use super::folder::{CARD, Look, METRICS, RECIPE, RunFolder, look};
 use super::lock::{LOCK_FILE, Lock};
 use super::metrics::MetricsWriter;
 use super::newest::{self, CHECKPOINTS, Found, LATEST};
 use super::state::State;
+use crate::atomic::{atomic_write, sync_folder_of};
 use crate::error::{Error, Result};
 
 /// A run folder that this process writes; no other can until it is dropped.

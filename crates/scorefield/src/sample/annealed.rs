@@ -50,8 +50,8 @@ impl Sampler for Annealed {
 
 fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
     let (low, high) = settings.target_range;
-    let n = settings.levels.unwrap_or(20);
-    let levels = match settings.range {
+    let n = settings.asked.levels.unwrap_or(20);
+    let levels = match settings.asked.range {
         (None, None) if low > 0.0 => (settings.ladder)(n)?,
         (first, last) => {
             let last = last.or((low > 0.0).then_some(low));
@@ -59,15 +59,15 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
             Levels::geometric(first.unwrap_or(high), last, n)?
         }
     };
-    let steps_per_level = settings.steps.unwrap_or(100);
-    let epsilon = settings.epsilon.unwrap_or(0.2 * levels.last().powi(2));
+    let steps_per_level = settings.asked.steps.unwrap_or(100);
+    let epsilon = settings.asked.epsilon.unwrap_or(0.2 * levels.last().powi(2));
     positive(epsilon, steps_per_level)?;
     let (first, last) = (levels.first(), levels.last());
     let said = format!(
         "{n} levels from σ = {first} to {last}, {steps_per_level} steps each, ε = {epsilon} at the last{}",
-        if settings.denoise { ", then one denoising step" } else { "" }
+        if settings.asked.denoise { ", then one denoising step" } else { "" }
     );
-    let sampler = Annealed { levels, steps_per_level, epsilon, denoise: settings.denoise };
+    let sampler = Annealed { levels, steps_per_level, epsilon, denoise: settings.asked.denoise };
     Ok(Ready { sampler: Box::new(sampler), start_sigma: first, settings: said })
 }
 
@@ -89,8 +89,7 @@ mod tests {
 
     fn first_mode_share(sampler: &dyn Sampler, sigma: f64) -> f64 {
         let p = density::open("mixture").unwrap();
-        let request =
-            Draw { n: 1280, from: 0, seed: 0, start: Start::Uniform { low: -8.0, high: 8.0 }, start_sigma: sigma };
+        let request = Draw { n: 1280, from: 0, seed: 0, start: Start::Uniform { low: -8.0, high: 8.0 }, start_sigma: sigma };
         let drawn = draw(&p, sampler, &request, &mut ()).unwrap();
         p.assign(&drawn.points, 0.0).iter().filter(|k| **k == 0).count() as f64 / 1280.0
     }

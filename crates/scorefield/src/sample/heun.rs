@@ -41,11 +41,11 @@ impl Sampler for Heun {
 
 fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
     let (low, high) = settings.target_range;
-    let n = settings.steps.or(settings.levels).unwrap_or(18);
+    let n = settings.asked.steps.or(settings.asked.levels).unwrap_or(18);
     if n == 0 {
         return Err(Error::setting("--steps", "at least 1", n));
     }
-    let levels = match settings.range {
+    let levels = match settings.asked.range {
         (None, None) if low > 0.0 => (settings.ladder)(n)?,
         (first, last) => {
             let first = first.unwrap_or(high);

@@ -34,10 +34,11 @@ impl Sampler for Langevin {
 
 fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
     let (low, _) = settings.target_range;
-    let sigma = settings.sigma.unwrap_or(low);
+    let sigma = settings.asked.sigma.unwrap_or(low);
     // Without noise the scale of the target is not known; 0.1 is the lecture's step for modes of unit variance.
-    let epsilon = settings.epsilon.unwrap_or(if sigma > 0.0 && settings.sigma.is_none() { 0.2 * sigma * sigma } else { 0.1 });
-    let steps = settings.steps.unwrap_or(1000);
+    let epsilon =
+        settings.asked.epsilon.unwrap_or(if sigma > 0.0 && settings.asked.sigma.is_none() { 0.2 * sigma * sigma } else { 0.1 });
+    let steps = settings.asked.steps.unwrap_or(1000);
     positive(epsilon, steps)?;
     let said = format!("{steps} steps of ε = {epsilon} at σ = {sigma}");
     Ok(Ready { sampler: Box::new(Langevin { steps, epsilon, sigma }), start_sigma: sigma, settings: said })

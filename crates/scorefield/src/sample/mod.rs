@@ -8,8 +8,8 @@ pub mod solver;
 
 mod annealed;
 mod drive;
-mod langevin;
 mod heun;
+mod langevin;
 mod start;
 
 pub use annealed::Annealed;
@@ -22,21 +22,28 @@ use crate::error::Result;
 use crate::levels::Levels;
 use crate::registry::Entry;
 
-/// What a sampler is made from: what the user set, and what the target offers.
-pub struct SamplerSettings<'a> {
+/// What a user may ask of a sampler; `None`: the sampler's own choice. Each sampler reads what it has a use for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Asked {
     /// Steps: a chain's length, steps a level (`annealed`), or a solver's levels.
     pub steps: Option<usize>,
     /// Step size ε of a chain (at the last level, for `annealed`).
     pub epsilon: Option<f64>,
     /// The one noise level of a chain.
     pub sigma: Option<f64>,
-    /// Largest and smallest level of a ladder; the target's own if not given.
+    /// Largest and smallest level of a ladder.
     pub range: (Option<f64>, Option<f64>),
     /// Number of levels of a ladder.
     pub levels: Option<usize>,
     /// Whether `annealed` ends with a denoising step.
     pub denoise: bool,
-    /// The target's ladder of a given length: (largest, smallest, length).
+}
+
+/// What a sampler is made from: what the user asked, and what the target offers.
+pub struct SamplerSettings<'a> {
+    /// What the user asked.
+    pub asked: Asked,
+    /// The target's ladder of a given length.
     pub ladder: &'a dyn Fn(usize) -> Result<Levels>,
     /// The target's smallest and largest level; (0, _) for a density known without noise.
     pub target_range: (f64, f64),

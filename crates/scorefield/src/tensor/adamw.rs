@@ -32,13 +32,7 @@ impl AdamStep {
 }
 
 /// One step: returns the parameter and its two moments, all flat `[k]`.
-pub fn adam_step(
-    p: Tensor<1>,
-    g: Tensor<1>,
-    m: Tensor<1>,
-    v: Tensor<1>,
-    step: &AdamStep,
-) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+pub fn adam_step(p: Tensor<1>, g: Tensor<1>, m: Tensor<1>, v: Tensor<1>, step: &AdamStep) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
     let device = p.device();
     let (bias1, bias2) = (step.bias(step.beta1), step.bias(step.beta2));
     if is_cpu(&device) {

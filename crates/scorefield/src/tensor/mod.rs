@@ -2,6 +2,7 @@
 //!
 //! `use burn` stands only here, in `jet/`, `net/` and `train/`: Burn breaks with each minor release, and this is where it may.
 
+mod accelerator;
 mod adamw;
 mod device;
 mod fused;
@@ -9,8 +10,8 @@ mod fused;
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
 pub use burn::tensor::{Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
-pub use fused::{add_silu, layer_norm};
 pub(crate) use fused::EPSILON;
+pub use fused::{add_silu, layer_norm};
 
 /// An `[n, d]` tensor from row-major numbers.
 ///

@@ -50,3 +50,38 @@ impl<'a> Batches<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data;
+    use crate::noise::{SCHEDULES, ScheduleSettings};
+    use crate::tensor::numbers;
+
+    #[test]
+    fn an_epoch_sees_every_row_once_and_a_level_from_every_part_of_the_law() {
+        let digits = data::open("digits", &data::Options::default()).unwrap();
+        let edm = SCHEDULES.iter().find(|e| e.name == "edm").unwrap();
+        let schedule = (edm.value)(&mut ScheduleSettings::default(), 0.3).unwrap();
+        // 1,437 = 3 · 479.
+        let batches = Batches::new(&*digits.train, &*schedule, 479, 5);
+        let device = Device::flex();
+        let mut seen: Vec<Vec<u32>> = Vec::new();
+        for step in 0..3 {
+            let batch = batches.at(step, &device).unwrap();
+            seen.extend(numbers(batch.clean).chunks(64).map(|row| row.iter().map(|v| v.to_bits()).collect()));
+            let sigma = numbers(batch.sigma);
+            let median = schedule.quantile(0.5) as f32;
+            let below = sigma.iter().filter(|s| **s < median).count();
+            assert!((below as i64 - 239).abs() <= 1, "{below} of 479 below the median");
+        }
+        let mut all: Vec<Vec<u32>> = data::all(&*digits.train, 2000, Key::new(0, Purpose::Data))
+            .unwrap()
+            .chunks(64)
+            .map(|row| row.iter().map(|v| v.to_bits()).collect())
+            .collect();
+        seen.sort();
+        all.sort();
+        assert!(seen == all);
+    }
+}

@@ -125,9 +125,90 @@ pub fn train(
             saved = state.step;
         }
         if flow == Flow::Stop && !last {
-            return Err(Error::Interrupted { saved: format!("step {} of {} is saved; --resume goes on", state.step, config.steps) });
+            return Err(Error::Interrupted {
+                saved: format!("step {} of {} is saved; --resume goes on", state.step, config.steps),
+            });
         }
     }
     outcome.seconds = begun.elapsed().as_secs_f64();
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::EventShape;
+    use crate::density;
+    use crate::model::{Model, Precondition};
+    use crate::net::{NETS, NetSettings};
+    use crate::noise::{SCHEDULES, ScheduleSettings};
+    use crate::objective::Denoising;
+    use crate::tensor::Device;
+    use crate::train::Decay;
+
+    fn config(steps: u64) -> TrainConfig {
+        TrainConfig {
+            steps,
+            batch: 256,
+            lr: 3e-3,
+            warmup: 20,
+            decay: Decay::Cosine,
+            lr_final: 0.0,
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+            weight_decay: 0.0,
+            clip: 1.0,
+            ema: vec![20.0, 5.0],
+            log_every: 7,
+            checkpoint_every: 1000,
+            seed: 2,
+        }
+    }
+
+    fn fresh() -> TrainState {
+        let device = Device::flex().autodiff();
+        let sizes = NetSettings { width: 64, depth: 1, embedding: 16 };
+        let event = EventShape::Vector(2);
+        let net = (NETS[0].value)(&sizes, &event, Key::new(2, Purpose::Init), &device).unwrap();
+        let precondition = Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22 };
+        TrainState::new(Model::new(net, precondition, event, &device), &config(1).ema)
+    }
+
+    fn run(state: &mut TrainState, until: u64, of: u64) -> Result<Outcome> {
+        let p = density::open("gaussian").unwrap();
+        let edm = SCHEDULES.iter().find(|e| e.name == "edm").unwrap();
+        let schedule = (edm.value)(&mut ScheduleSettings::default(), 1.22).unwrap();
+        let task = Task { source: &p, schedule: &*schedule, objective: &Denoising };
+        struct Until(u64);
+        impl Observer for Until {
+            fn trained(&mut self, step: &TrainStep) -> Flow {
+                if step.step == self.0 { Flow::Stop } else { Flow::Continue }
+            }
+        }
+        train(state, &task, &config(of), &mut (), &mut Until(until))
+    }
+
+    #[test]
+    fn a_run_stopped_and_restored_reaches_the_same_state_to_the_bit() {
+        let mut whole = fresh();
+        run(&mut whole, u64::MAX, 30).unwrap();
+        let mut first = fresh();
+        assert!(matches!(run(&mut first, 11, 30), Err(Error::Interrupted { .. })));
+        let mut second = fresh();
+        second.restore(&first.snapshot(), &Device::flex()).unwrap();
+        run(&mut second, u64::MAX, 30).unwrap();
+        assert_eq!(whole.snapshot(), second.snapshot());
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_stops_training_and_names_the_step() {
+        let mut state = fresh();
+        let broken = TrainConfig { lr: 1e30, clip: 0.0, warmup: 0, ..config(50) };
+        let p = density::open("gaussian").unwrap();
+        let schedule = (SCHEDULES[5].value)(&mut ScheduleSettings::default(), 1.22).unwrap();
+        let task = Task { source: &p, schedule: &*schedule, objective: &Denoising };
+        let e = train(&mut state, &task, &broken, &mut (), &mut ()).unwrap_err();
+        assert!(e.to_string().contains("step") && e.exit_code() == 1, "{e}");
+    }
 }

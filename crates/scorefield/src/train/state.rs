@@ -91,7 +91,8 @@ impl TrainState {
     pub fn snapshot(&self) -> Snapshot {
         let model = flatten(self.model.net());
         let named = |prefix: &str, values: &[Tensor<1>]| -> Vec<Named> {
-            let with = |((name, shape, _), v): (&Named, &Tensor<1>)| (format!("{prefix}{name}"), shape.clone(), numbers(v.clone()));
+            let with =
+                |((name, shape, _), v): (&Named, &Tensor<1>)| (format!("{prefix}{name}"), shape.clone(), numbers(v.clone()));
             model.iter().zip(values).map(with).collect()
         };
         let mut optimizer = named("first.", &self.optimizer.first);
