@@ -4,7 +4,7 @@ use scorefield::error::{Error, Result};
 use scorefield::recipe::Target;
 
 use crate::session::Session;
-use crate::show;
+use scorefield::words;
 
 /// The level for evaluating a score: as given; else the model's only one, or 0 for a density known without noise.
 ///
@@ -27,7 +27,7 @@ pub fn of_noise(asked: Option<f64>, target: &Target, session: &Session) -> Resul
     let (low, high) = target.sigma_range();
     let Some(sigma) = asked.or_else(|| target.only_sigma()) else {
         let expected = match target {
-            Target::Trained(_) => format!("a noise level; this model knows {} to {}", show::number(low), show::number(high)),
+            Target::Trained(_) => format!("a noise level; this model knows {} to {}", words::number(low), words::number(high)),
             Target::Exact { .. } => "the standard deviation of the noise".to_owned(),
         };
         return Err(Error::setting("--sigma", expected, "nothing"));
@@ -38,7 +38,7 @@ pub fn of_noise(asked: Option<f64>, target: &Target, session: &Session) -> Resul
     // The ends of the range come from the data and have a rounding of their own.
     let inside = (low * (1.0 - 1e-6)..=high * (1.0 + 1e-6)).contains(&sigma);
     if !inside && matches!(target, Target::Trained(_)) {
-        let (low, high) = (show::number(low), show::number(high));
+        let (low, high) = (words::number(low), words::number(high));
         session.warn(&format!("σ = {sigma} is outside the range that the model was trained on, {low} to {high}"));
     }
     Ok(sigma)

@@ -9,7 +9,6 @@ mod plane;
 mod points;
 mod progress;
 mod session;
-mod show;
 mod sink;
 mod statistics;
 mod target;

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scorefield::observe::{Flow, Observer, SampleStep, TrainStep};
 
 use crate::interrupt::{self, Interrupt};
-use crate::show;
+use scorefield::words;
 
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -132,7 +132,7 @@ impl Stage {
     }
 
     fn at(&mut self, done: u64, loss: Option<f64>) {
-        let words = |loss: Option<f64>| loss.map_or(String::new(), |loss| format!(", loss {}", show::number(loss)));
+        let words = |loss: Option<f64>| loss.map_or(String::new(), |loss| format!(", loss {}", words::number(loss)));
         if let Some(bar) = &self.bar {
             bar.set_position(done);
             if loss != self.loss {
@@ -146,8 +146,8 @@ impl Stage {
         }
         self.line = Instant::now();
         let rate = (done - self.first.min(done)) as f64 / self.begun.elapsed().as_secs_f64();
-        let left = if rate > 0.0 { show::seconds((self.total - done.min(self.total)) as f64 / rate) } else { "?".to_owned() };
-        let (done, total, rate) = (show::count(done), show::count(self.total), show::rate(rate));
+        let left = if rate > 0.0 { words::seconds((self.total - done.min(self.total)) as f64 / rate) } else { "?".to_owned() };
+        let (done, total, rate) = (words::count(done), words::count(self.total), words::rate(rate));
         let _ = writeln!(std::io::stderr(), "{done}/{total} {}, {rate}/s, {left} left{}", self.unit, words(loss));
     }
 }

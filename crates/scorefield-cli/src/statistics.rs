@@ -4,7 +4,7 @@ use scorefield::density::Mixture;
 use scorefield::recipe::Target;
 use serde::Serialize;
 
-use crate::show;
+use scorefield::words;
 
 /// Above this dimension a mean per dimension says nothing to a reader.
 pub const MANY: usize = 16;
@@ -39,13 +39,13 @@ impl Moments {
         if d > MANY {
             let mean = self.mean.iter().sum::<f64>() / d as f64;
             let std = (self.std.iter().map(|s| s * s).sum::<f64>() / d as f64).sqrt();
-            return format!("mean {}, standard deviation {} over {d} dimensions\n", show::number(mean), show::number(std));
+            return format!("mean {}, standard deviation {} over {d} dimensions\n", words::number(mean), words::number(std));
         }
         let name = |j: usize| target.columns().and_then(|c| c.get(j).cloned()).unwrap_or_else(|| format!("x{j}"));
         let row = |j: usize| {
-            vec![name(j), format!("mean {}", show::number(self.mean[j])), format!("std {}", show::number(self.std[j]))]
+            vec![name(j), format!("mean {}", words::number(self.mean[j])), format!("std {}", words::number(self.std[j]))]
         };
-        show::table(&(0..d).map(row).collect::<Vec<_>>())
+        words::table(&(0..d).map(row).collect::<Vec<_>>())
     }
 }
 
@@ -86,7 +86,7 @@ impl ModeWeights {
     /// One line a mode.
     pub fn text(&self) -> String {
         let row = |k: usize| {
-            let mean: Vec<String> = self.means[k].iter().take(4).map(|m| show::number(*m)).collect();
+            let mean: Vec<String> = self.means[k].iter().take(4).map(|m| words::number(*m)).collect();
             let more = if self.means[k].len() > 4 { ", …" } else { "" };
             vec![
                 format!("mode at ({}{more})", mean.join(", ")),
@@ -95,7 +95,7 @@ impl ModeWeights {
                 format!("standard error {:.3}", self.mode_weights_standard_error[k]),
             ]
         };
-        show::table(&(0..self.mode_weights.len()).map(row).collect::<Vec<_>>())
+        words::table(&(0..self.mode_weights.len()).map(row).collect::<Vec<_>>())
     }
 }
 

@@ -27,3 +27,4 @@ pub mod sample;
 pub mod score;
 pub mod tensor;
 pub mod train;
+pub mod words;

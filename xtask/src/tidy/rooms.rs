@@ -14,6 +14,7 @@ use super::scrub::{before_tests, is_word};
 pub const FLOORS: &[&[&str]] = &[
     &["error"],
     &["atomic"],
+    &["words"],
     &["key"],
     &["registry"],
     &["levels"],

@@ -8,7 +8,7 @@ use scorefield::error::Result;
 
 use crate::output::Answer;
 use crate::session::Session;
-use crate::show;
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,8 +38,12 @@ pub fn run(args: &Demo, session: &Session) -> Result<Answer> {
         let verdict = figure.ok.map_or("", |ok| if ok { "good" } else { "missed" });
         rows.push(vec![figure.name.clone(), figure.value.clone(), figure.wanted.clone(), verdict.to_owned()]);
     }
-    let text =
-        format!("{}\ndone in {}; open {} in a browser\n", show::table(&rows), show::seconds(done.seconds), done.report.display());
+    let text = format!(
+        "{}\ndone in {}; open {} in a browser\n",
+        words::table(&rows),
+        words::seconds(done.seconds),
+        done.report.display()
+    );
     let mut answer = Answer::new(text).with_all(&done);
     // The document's own time is the whole command's.
     answer.fields.remove("seconds");

@@ -10,7 +10,8 @@ use scorefield::plot::Cloud;
 use crate::output::Answer;
 use crate::session::Session;
 use crate::sink::{Show, Sink, check_shape};
-use crate::{level, points, show, target};
+use crate::{level, points, target};
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,7 +63,7 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         clouds: &[Cloud { name: "noisy", points: &noisy.values }, Cloud { name: "denoised", points: &clean }],
         columns: noisy.columns.as_deref().or(target.columns()),
         exact: density.as_ref().map(|density| (density, 0.0)),
-        title: &format!("{} denoised at σ = {}", args.noisy, show::number(sigma)),
+        title: &format!("{} denoised at σ = {}", args.noisy, words::number(sigma)),
         metadata: &[
             ("scorefield", env!("CARGO_PKG_VERSION")),
             ("verb", "denoise"),
@@ -73,9 +74,9 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
     })?;
     let text = format!(
         "denoised {} points at σ = {}; they moved by {} per dimension (root mean square)\nwritten to {}\n",
-        show::count(noisy.n as u64),
-        show::number(sigma),
-        show::number(moved),
+        words::count(noisy.n as u64),
+        words::number(sigma),
+        words::number(moved),
         args.out.display()
     );
     Ok(Answer::new(text)

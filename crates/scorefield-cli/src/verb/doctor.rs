@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::output::Answer;
 use crate::session::{Session, variable};
-use crate::show;
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,14 +60,14 @@ pub fn run(_: &Doctor, session: &Session) -> Result<Answer> {
         row("scorefield", env!("CARGO_PKG_VERSION")),
         row("processor", format!("{}: {} (in use: {})", features.architecture, features.available.join(", "), features.active)),
         row("threads", threads),
-        row("multiply-add", format!("{} GFLOP/s on one thread, {} on {threads}", show::rate(peak[0]), show::rate(peak[1]))),
+        row("multiply-add", format!("{} GFLOP/s on one thread, {} on {threads}", words::rate(peak[0]), words::rate(peak[1]))),
         row(
             "copying",
-            format!("{} GB/s on one thread, {} on {bandwidth_threads}", show::number(bandwidth[0]), show::number(bandwidth[1])),
+            format!("{} GB/s on one thread, {} on {bandwidth_threads}", words::number(bandwidth[0]), words::number(bandwidth[1])),
         ),
         row(
             "memory",
-            memory.map_or("unknown".to_owned(), |m| format!("{}, {} free", show::bytes(m.total), show::bytes(m.available))),
+            memory.map_or("unknown".to_owned(), |m| format!("{}, {} free", words::bytes(m.total), words::bytes(m.available))),
         ),
         row("devices", devices().join(", ")),
     ];
@@ -85,7 +85,7 @@ pub fn run(_: &Doctor, session: &Session) -> Result<Answer> {
         roots.iter().map(|(what, path)| json!({ "what": what, "path": path, "exists": path.is_dir() })).collect();
     let places: Vec<Value> =
         writable.iter().map(|(what, path, ok)| json!({ "what": what, "path": path, "writable": ok })).collect();
-    Ok(Answer::new(show::table(&rows))
+    Ok(Answer::new(words::table(&rows))
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("architecture", features.architecture)
         .with("simd_available", &features.available)

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::args::Offered;
 use crate::output::Answer;
 use crate::session::Session;
-use crate::{level, show, target};
+use crate::{level, target};
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,15 +75,15 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     }
     for level in &levels {
         let mut row = vec![
-            show::number(level.sigma),
-            show::number(level.loss),
-            show::number(level.standard_error),
-            show::count(level.n as u64),
+            words::number(level.sigma),
+            words::number(level.loss),
+            words::number(level.standard_error),
+            words::count(level.n as u64),
         ];
-        row.extend(level.relative_fisher_divergence.map(show::number));
+        row.extend(level.relative_fisher_divergence.map(words::number));
         rows.push(row);
     }
-    Ok(Answer::new(show::table(&rows))
+    Ok(Answer::new(words::table(&rows))
         .with("target", &args.target)
         .with("data", &args.data)
         .with("estimator", &args.estimator)

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::args::Offered;
 use crate::output::Answer;
 use crate::session::Session;
-use crate::show;
+use scorefield::words;
 
 /// What can be listed, each with one line.
 const ROOMS: &[(&str, &str)] = &[
@@ -59,7 +59,7 @@ pub fn run(args: &List, _: &Session) -> Result<Answer> {
         let rows: Vec<Vec<String>> =
             ROOMS.iter().map(|(name, about)| vec![format!("scorefield list {name}"), (*about).to_owned()]).collect();
         let rooms: Vec<Value> = ROOMS.iter().map(|(name, about)| json!({ "name": name, "summary": about })).collect();
-        return Ok(Answer::new(show::table(&rows)).with("rooms", rooms));
+        return Ok(Answer::new(words::table(&rows)).with("rooms", rooms));
     };
     let name = ROOMS.iter().map(|room| room.0).find(|name| name == what || singular(name) == what);
     let listed = match name {
@@ -114,7 +114,7 @@ fn data() -> (String, Vec<Value>) {
     forms.extend(DENSITIES.iter().map(|d| (format!("density:{}", d.name), format!("{}: {}", d.summary, d.formula))));
     forms.push(("density:FILE.toml".to_owned(), "a Gaussian mixture from a file".to_owned()));
     let rows = forms.iter().map(|(form, meaning)| json!({ "name": form, "summary": meaning })).collect();
-    (show::table(&forms.into_iter().map(|(form, meaning)| vec![form, meaning]).collect::<Vec<_>>()), rows)
+    (words::table(&forms.into_iter().map(|(form, meaning)| vec![form, meaning]).collect::<Vec<_>>()), rows)
 }
 
 fn settings() -> (String, Vec<Value>) {
@@ -135,7 +135,7 @@ fn settings() -> (String, Vec<Value>) {
             "may_change_on_resume": setting.on_resume == OnResume::MayChange,
         }));
     }
-    (show::table(&table), rows)
+    (words::table(&table), rows)
 }
 
 fn names(names: &[&str]) -> (String, Vec<Value>) {

@@ -9,7 +9,7 @@ use scorefield::run::{RunSummary, list_runs};
 use serde_json::{Value, json};
 
 use crate::output::Answer;
-use crate::show;
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,21 +36,21 @@ pub fn run(args: &Runs) -> Result<Answer> {
         false => {
             let mut rows = vec![["run", "data", "step", "loss", "size", "written"].map(str::to_owned).to_vec()];
             rows.extend(runs.iter().map(row));
-            show::table(&rows)
+            words::table(&rows)
         }
     };
     Ok(Answer::new(text).with("dir", &args.dir).with("runs", runs.iter().map(document).collect::<Vec<_>>()))
 }
 
 fn row(run: &RunSummary) -> Vec<String> {
-    let step = run.step.map_or("no checkpoint".to_owned(), show::count);
+    let step = run.step.map_or("no checkpoint".to_owned(), words::count);
     let age = run.modified.and_then(|then| SystemTime::now().duration_since(then).ok());
     vec![
         run.path.display().to_string(),
         run.data.clone().unwrap_or_else(|| "?".to_owned()),
-        run.steps.map_or(step.clone(), |steps| format!("{step} of {}", show::count(steps))),
-        run.last_loss.map_or("-".to_owned(), show::number),
-        show::bytes(run.bytes),
+        run.steps.map_or(step.clone(), |steps| format!("{step} of {}", words::count(steps))),
+        run.last_loss.map_or("-".to_owned(), words::number),
+        words::bytes(run.bytes),
         age.map_or("?".to_owned(), |age| format!("{} ago", span(age.as_secs()))),
     ]
 }

@@ -12,10 +12,10 @@ use scorefield::sample::{Asked, Draw, Drawn, Ready, SAMPLERS, Start, draw};
 use crate::args::Offered;
 use crate::output::Answer;
 use crate::session::{Session, variable};
-use crate::show;
 use crate::sink::{Show, Sink};
 use crate::statistics::{MANY, ModeWeights, Moments};
 use crate::target;
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -137,8 +137,8 @@ fn check_size(args: &Sample, d: usize) -> Result<()> {
     match scorefield_kernels::machine::memory() {
         Some(memory) if bytes > memory.available => Err(Error::setting(
             "-n",
-            format!("a set that fits into memory ({} are free)", show::bytes(memory.available)),
-            format!("{}, which takes {}", args.n, show::bytes(bytes)),
+            format!("a set that fits into memory ({} are free)", words::bytes(memory.available)),
+            format!("{}, which takes {}", args.n, words::bytes(bytes)),
         )
         .with_hint("draw it in parts with --from")),
         _ => Ok(()),
@@ -184,7 +184,7 @@ impl Set<'_> {
         let (args, target) = (self.args, self.target);
         let density = target.exact();
         let (seed, from, n, hash) = (session.seed().to_string(), args.from.to_string(), args.n.to_string(), target.hash());
-        let title = format!("{} samples of {}, by {}", show::count(args.n as u64), args.target, self.sampler);
+        let title = format!("{} samples of {}, by {}", words::count(args.n as u64), args.target, self.sampler);
         sink.write(&Show {
             event: &target.event(),
             clouds: &[Cloud { name: "", points: &self.drawn.points }],
@@ -212,10 +212,10 @@ impl Set<'_> {
         let evaluations = self.drawn.evaluations;
         let mut text = format!(
             "{} samples by {} in {} ({}/s, {evaluations} network evaluations each)\n{}: {}\n",
-            show::count(n as u64),
+            words::count(n as u64),
             self.sampler,
-            show::seconds(self.seconds),
-            show::rate(rate),
+            words::seconds(self.seconds),
+            words::rate(rate),
             self.sampler,
             self.ready.settings
         );

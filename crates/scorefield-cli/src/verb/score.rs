@@ -13,7 +13,8 @@ use scorefield::recipe::Target;
 use crate::output::Answer;
 use crate::session::Session;
 use crate::sink::{Sink, check_place, is_picture};
-use crate::{level, plane, points, show, target};
+use crate::{level, plane, points, target};
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,8 +70,8 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
         let d = target.event().len();
         let norms = scores.chunks_exact(d).map(|row| row.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt());
         let mean_norm = norms.sum::<f64>() / points.n.max(1) as f64;
-        let n = show::count(points.n as u64);
-        text += &format!("score of {n} points at σ = {}: mean norm {}\n", show::number(sigma), show::number(mean_norm));
+        let n = words::count(points.n as u64);
+        text += &format!("score of {n} points at σ = {}: mean norm {}\n", words::number(sigma), words::number(mean_norm));
         answer = answer.with("n", points.n).with("mean_norm", mean_norm).with("points_per_second", points.n as f64 / seconds);
         if let Some(sink) = &sink {
             write_array(sink.path(), &scores, &[points.n, d], points.columns.as_deref())?;
@@ -108,7 +109,7 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
     let [x_label, y_label] = plane::labels(target.columns());
     let (level, hash) = (sigma.to_string(), target.hash());
     let picture = field(&ScoreField {
-        title: &format!("Score of {} at σ = {}", args.target, show::number(sigma)),
+        title: &format!("Score of {} at σ = {}", args.target, words::number(sigma)),
         caption: "",
         x,
         y,

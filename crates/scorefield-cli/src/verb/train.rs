@@ -11,7 +11,7 @@ use scorefield::run::{Row, RunFolder};
 use crate::args::Settings;
 use crate::output::Answer;
 use crate::session::Session;
-use crate::show;
+use scorefield::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -122,34 +122,34 @@ fn explained(resolved: &Resolved) -> Answer {
     let rows = resolved.explain();
     let lines: Vec<Vec<String>> =
         rows.iter().map(|row| vec![row.key.to_owned(), row.value.clone(), row.origin.clone()]).collect();
-    let mut answer = Answer::new(show::table(&lines)).with("settings", &rows);
+    let mut answer = Answer::new(words::table(&lines)).with("settings", &rows);
     answer.seed = Some(resolved.recipe.seed);
     answer
 }
 
 fn planned(plan: &Plan, resolved: &Resolved) -> Answer {
     let recipe = &resolved.recipe;
-    let rows = plan.rows.map_or("endless".to_owned(), show::count);
+    let rows = plan.rows.map_or("endless".to_owned(), words::count);
     let words = |what: &str, value: String| vec![what.to_owned(), value];
-    let mut text = show::table(&[
+    let mut text = words::table(&[
         words("data", format!("{}, {rows} points of shape {:?}, σ_data = {}", plan.dataset, plan.shape, plan.sigma_data)),
-        words("noise", format!("σ from {} to {}", show::number(plan.sigma.0), show::number(plan.sigma.1))),
-        words("network", format!("{}, {} parameters", recipe.net.name, show::count(plan.parameter_count as u64))),
-        words("memory", format!("{} for weights, gradients, moments and averages", show::bytes(plan.state_bytes))),
+        words("noise", format!("σ from {} to {}", words::number(plan.sigma.0), words::number(plan.sigma.1))),
+        words("network", format!("{}, {} parameters", recipe.net.name, words::count(plan.parameter_count as u64))),
+        words("memory", format!("{} for weights, gradients, moments and averages", words::bytes(plan.state_bytes))),
         words(
             "time",
             format!(
                 "{} for {} steps of {} ({} a step)",
-                show::seconds(plan.seconds),
-                show::count(recipe.train.steps),
+                words::seconds(plan.seconds),
+                words::count(recipe.train.steps),
                 recipe.train.batch,
-                show::seconds(plan.seconds_per_step)
+                words::seconds(plan.seconds_per_step)
             ),
         ),
     ]);
     let parameters: Vec<Vec<String>> =
         plan.parameters.iter().map(|(name, shape)| vec![format!("  {name}"), format!("{shape:?}")]).collect();
-    text += &format!("parameters\n{}nothing was written\n", show::table(&parameters));
+    text += &format!("parameters\n{}nothing was written\n", words::table(&parameters));
     let shapes: Vec<_> =
         plan.parameters.iter().map(|(name, shape)| serde_json::json!({ "name": name, "shape": shape })).collect();
     let mut answer = Answer::new(text)
@@ -183,20 +183,20 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
     let rate = if outcome.steps > 0 { outcome.steps as f64 * trained.batch as f64 / outcome.seconds } else { f64::NAN };
     let run = trained.run.display();
     let mut text = match (outcome.steps, trained.resumed_from) {
-        (0, done) => format!("nothing left to do: {run} is trained to step {}\n", show::count(done)),
+        (0, done) => format!("nothing left to do: {run} is trained to step {}\n", words::count(done)),
         (n, before) => {
-            let resumed = if before > 0 { format!(", from step {} on", show::count(before)) } else { String::new() };
+            let resumed = if before > 0 { format!(", from step {} on", words::count(before)) } else { String::new() };
             format!(
                 "trained {} steps in {} ({} samples/s){resumed}: loss {} → {}\n",
-                show::count(n),
-                show::seconds(outcome.seconds),
-                show::rate(rate),
-                show::number(first),
-                show::number(last)
+                words::count(n),
+                words::seconds(outcome.seconds),
+                words::rate(rate),
+                words::number(first),
+                words::number(last)
             )
         }
     };
-    text += &format!("{} parameters, step {}, in {run}\n", show::count(trained.parameters as u64), show::count(steps));
+    text += &format!("{} parameters, step {}, in {run}\n", words::count(trained.parameters as u64), words::count(steps));
     text += &format!("next: {}\n", next(&trained.run, session));
     let mut answer = Answer::new(text)
         .with("steps", steps)

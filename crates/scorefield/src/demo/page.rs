@@ -4,6 +4,7 @@ use super::{DemoFigure, LEVELS, SAMPLES, SIGMA};
 use crate::error::Result;
 use crate::recipe::{Trained, TrainedModel};
 use crate::report::{Figure, Image, Report};
+use crate::words::count;
 use std::path::{Path, PathBuf};
 
 pub(super) struct Page<'a> {
@@ -24,7 +25,7 @@ impl Page<'_> {
         page.lead(&format!(
             "A network of {} numbers looked at {} small pictures of handwritten digits with noise added, learned which way is less \
              noise, and now draws digits of its own. This took {:.0} seconds.",
-            thousands(self.trained.parameters as u64),
+            count(self.trained.parameters as u64),
             "1,437",
             self.seconds
         ));
@@ -57,7 +58,7 @@ impl Page<'_> {
         page.figures(&figures);
         page.text(&format!(
             "{} samples were judged. 360 of the 1,797 digits were held out: neither the network nor the classifier saw them.",
-            thousands(SAMPLES as u64)
+            count(SAMPLES as u64)
         ));
 
         page.section("Removing noise");
@@ -71,7 +72,7 @@ impl Page<'_> {
         page.text(&format!(
             "Denoising score matching over all noise levels: {} steps of {} digits. The network is `{}` with {} blocks of {} features. \
              Every setting is in `run/recipe.toml`; the same recipe and seed give the same weights to the bit.",
-            thousands(recipe.train.steps),
+            count(recipe.train.steps),
             recipe.train.batch,
             recipe.net.name,
             recipe.net.depth,
@@ -100,16 +101,4 @@ impl Page<'_> {
         });
         page.save(path)
     }
-}
-
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }

@@ -8,6 +8,7 @@ use crate::plot::{Curve, Images, Series, Strip, StripRow, curve, grid, strip};
 use crate::recipe::Target;
 use crate::run::Row;
 use crate::tensor::numbers;
+use crate::words::number;
 use std::path::{Path, PathBuf};
 
 /// Digits in the sample grid, the denoising strip and the trajectory.
@@ -36,7 +37,7 @@ impl Observer for Trajectory<'_> {
 
     fn sampled(&mut self, step: &SampleStep<'_>) -> Flow {
         if step.first_row == 0 {
-            self.seen.push((step.sigma, numbers(step.x.clone().slice([0..PATHS]))));
+            self.seen.push((step.sigma, numbers(step.x.clone().narrow(0, 0, PATHS))));
         }
         self.inner.sampled(step)
     }
@@ -122,16 +123,18 @@ impl Pictures<'_> {
         let crate::sample::Start::Normal { mean, sigma_data } = self.target.start() else {
             unreachable!("a model starts from a normal distribution")
         };
-        // Far above the data's own spread nothing is to be seen yet: the moments begin where shapes do.
+        // Far above the data's own spread there is nothing to see yet, far below it nothing more: the moments lie between, and the end.
         let last = self.trajectory.len() - 1;
-        let begin = self.trajectory.iter().position(|(sigma, _)| *sigma < 8.0 * f64::from(sigma_data)).unwrap_or(0);
-        let chosen: Vec<usize> = (0..MOMENTS).map(|i| begin + (last - begin) * i / (MOMENTS - 1)).collect();
+        let below = |factor: f64| self.trajectory.iter().position(|(sigma, _)| *sigma < factor * f64::from(sigma_data));
+        let (begin, end) = (below(8.0).unwrap_or(0), below(0.05).unwrap_or(last));
+        let between = (0..MOMENTS - 1).map(|i| begin + (end - begin) * i / (MOMENTS - 2));
+        let chosen: Vec<usize> = between.chain([last]).collect();
         let mut images = vec![Vec::new(); PATHS];
         let mut columns = Vec::new();
         for at in chosen {
             let (sigma, points) = &self.trajectory[at];
             let shrink = sigma_data / (f64::from(sigma_data).hypot(*sigma) as f32);
-            columns.push(if *sigma > 0.0 { format!("σ = {}", short(*sigma)) } else { "σ = 0".to_owned() });
+            columns.push(format!("σ = {}", number(format!("{sigma:.1e}").parse().unwrap_or(*sigma))));
             for (row, point) in images.iter_mut().zip(points.chunks(d)) {
                 row.extend(point.iter().zip(&mean).map(|(x, m)| m + shrink * (x - m)));
             }
@@ -157,16 +160,5 @@ impl Pictures<'_> {
             x_label: "step",
             y_label: "loss",
         })
-    }
-}
-
-/// A noise level in few characters.
-fn short(sigma: f64) -> String {
-    if sigma >= 10.0 {
-        format!("{sigma:.0}")
-    } else if sigma >= 1.0 {
-        format!("{sigma:.1}")
-    } else {
-        format!("{sigma:.2}")
     }
 }

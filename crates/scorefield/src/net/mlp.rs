@@ -141,7 +141,7 @@ mod tests {
             row += 1;
             let noise = key.at(row).normal(0, 1, p.len());
             let values = p.numbers().iter().zip(noise).map(|(a, z)| a + 0.2 * z).collect();
-            *p = Parameter::new(values, &p.shape().to_vec(), &device);
+            *p = Parameter::new(values, p.shape(), &device);
         });
         net
     }

@@ -1,5 +1,6 @@
 //! The model card: what a run learned from what, how well, and how to use it. `README.md` of the run folder.
 
+use crate::words::{count, number};
 use std::fmt::Write;
 
 /// What the card says.
@@ -58,12 +59,12 @@ impl Card {
             self.data
         )?;
         writeln!(text, "| | |\n|---|---|")?;
-        let points = self.points.map_or_else(|| "drawn fresh".to_owned(), |n| format!("{n} points"));
+        let points = self.points.map_or_else(|| "drawn fresh".to_owned(), |n| format!("{} points", count(n)));
         writeln!(text, "| data | `{}`, {points}, each {} |", self.data, shape.join(" × "))?;
         writeln!(text, "| objective | {} |", self.objective)?;
-        writeln!(text, "| network | {}, {} parameters |", self.net, self.parameters)?;
-        writeln!(text, "| noise levels | {}, σ from {} to {} |", self.schedule, self.sigma.0, self.sigma.1)?;
-        writeln!(text, "| steps | {} of {}, {:.0} s |", self.step, self.steps, self.seconds)?;
+        writeln!(text, "| network | {}, {} parameters |", self.net, count(self.parameters))?;
+        writeln!(text, "| noise levels | {}, σ from {} to {} |", self.schedule, number(self.sigma.0), number(self.sigma.1))?;
+        writeln!(text, "| steps | {} of {}, {:.0} s |", count(self.step), count(self.steps), self.seconds)?;
         if let Some((first, last)) = self.loss {
             writeln!(text, "| loss | {first:.4} at first, {last:.4} at last |")?;
         }
@@ -133,8 +134,8 @@ mod tests {
         };
         let text = card.to_markdown();
         for part in [
-            "| data | `digits`, 1437 points, each 1 × 8 × 8 |",
-            "| network | mlp, 1234567 parameters |",
+            "| data | `digits`, 1,437 points, each 1 × 8 × 8 |",
+            "| network | mlp, 1,234,567 parameters |",
             "| noise levels | edm, σ from 0.002 to 80 |",
             "| loss | 1.5000 at first, 0.2500 at last |",
             "scorefield sample 'my runs/one' -n 64 -o samples.png",

@@ -29,7 +29,7 @@ pub fn count(n: u64) -> String {
 
 /// A rate without needless digits: 39,210, or 1.25.
 pub fn rate(x: f64) -> String {
-    if x >= 100.0 && x < 1e15 { count(x.round() as u64) } else { number(x) }
+    if (100.0..1e15).contains(&x) { count(x.round() as u64) } else { number(x) }
 }
 
 /// Binary units: 4.2 MiB.
