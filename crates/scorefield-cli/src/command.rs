@@ -76,7 +76,9 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> Complaint {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let head: Vec<&str> = lines.iter().take_while(|line| !line.is_empty()).copied().collect();
     let message = head.join(" ").trim_start_matches("error: ").to_owned();
-    let tip = lines.iter().find_map(|line| line.strip_prefix("tip: ")).map(str::to_owned);
+    // "To pass '--x' as a value, use '-- --x'" is hardly ever what was meant.
+    let tips = lines.iter().filter_map(|line| line.strip_prefix("tip: "));
+    let tip = tips.filter(|tip| !tip.starts_with("to pass ")).map(str::to_owned).next();
     let verb = arguments.get(1).and_then(|a| a.to_str()).filter(|a| verb::NAMES.contains(a));
     let help = format!("scorefield {}--help shows what there is", verb.map_or(String::new(), |v| format!("{v} ")));
     Complaint { kind: "usage", message, hint: Some(tip.unwrap_or(help)) }

@@ -8,12 +8,12 @@ use scorefield::recipe::Target;
 
 use crate::session::Session;
 
-/// Opens a target.
+/// Opens a target, a model with the weight average of half-life `ema` (the run's first if `None`).
 ///
 /// # Errors
 /// As [`Target::open`]; the bare name of a density gets the hint that it lacks its prefix.
-pub fn open(spec: &str, session: &Session) -> Result<Target> {
-    let target = Target::open(spec, session.device()).map_err(|e| {
+pub fn open(spec: &str, ema: Option<f64>, session: &Session) -> Result<Target> {
+    let target = Target::open_average(spec, ema, session.device()).map_err(|e| {
         let density = DENSITIES.iter().find(|d| d.name == spec || d.aliases.contains(&spec));
         match density {
             Some(density) if !Path::new(spec).exists() => e.with_hint(format!("did you mean density:{}?", density.name)),

@@ -26,6 +26,9 @@ pub struct Denoise {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
+    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
+    #[arg(long, value_name = "STEPS")]
+    ema: Option<f64>,
     /// A file of noisy points, one a row: .npy, .csv, .parquet, or a folder of pictures
     #[arg(value_name = "NOISY")]
     noisy: String,
@@ -43,7 +46,7 @@ pub struct Denoise {
 /// # Errors
 /// A level that is missing or not positive, points that cannot be read or have another dimension, a file that cannot be written.
 pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, session)?;
+    let target = target::open(&args.target, args.ema, session)?;
     let sigma = level::of_noise(args.sigma, &target, session)?;
     let event = target.event();
     let sink = Sink::new(&args.out, &event, 1)?;

@@ -26,6 +26,9 @@ pub struct Fisher {
     /// A run folder, or density:NAME
     #[arg(value_name = "RUN|density:…")]
     target: String,
+    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
+    #[arg(long, value_name = "STEPS")]
+    ema: Option<f64>,
     /// Data to measure on: of the run's own source the part that was held out, of another all of it
     #[arg(value_name = "DATA")]
     data: String,
@@ -48,7 +51,7 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     if args.n == 0 {
         return Err(Error::setting("-n", "at least 1", 0));
     }
-    let target = target::open(&args.target, session)?;
+    let target = target::open(&args.target, args.ema, session)?;
     let source = held_out(args, &target, session)?;
     let asked: Vec<Option<f64>> = if args.sigma.is_empty() { vec![None] } else { args.sigma.iter().copied().map(Some).collect() };
     let mut levels = Vec::new();

@@ -33,6 +33,9 @@ pub struct Sample {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
+    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
+    #[arg(long, value_name = "STEPS")]
+    ema: Option<f64>,
     /// How many
     #[arg(short, long = "number", value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     n: usize,
@@ -80,7 +83,7 @@ const MOST_ROWS: u64 = 1 << 40;
 /// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption.
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let asked = asked(args)?;
-    let target = target::open(&args.target, session)?;
+    let target = target::open(&args.target, args.ema, session)?;
     check_size(args, target.event().len())?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
     let name = args.sampler.clone().or_else(|| variable("SCOREFIELD_SAMPLER"));

@@ -25,10 +25,14 @@ Examples:
 /// Evaluate the score ∇ log p_σ at points.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("out_or_picture").args(["out", "picture"]).multiple(true))]
 pub struct Score {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
+    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
+    #[arg(long, value_name = "STEPS")]
+    ema: Option<f64>,
     /// A file of points, one a row: .npy, .csv or .parquet
     #[arg(value_name = "POINTS", required_unless_present = "picture", requires = "out_or_picture")]
     points: Option<String>,
@@ -37,10 +41,10 @@ pub struct Score {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     sigma: Option<f64>,
     /// File to write, [n, d] in the order of the points: .npy, .csv or .parquet
-    #[arg(short, long, value_name = "OUT", group = "out_or_picture", requires = "points")]
+    #[arg(short, long, value_name = "OUT", requires = "points")]
     out: Option<PathBuf>,
     /// Picture of the score over the plane: .png or .svg
-    #[arg(long, value_name = "FILE", group = "out_or_picture")]
+    #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }
 
@@ -54,7 +58,7 @@ const MOST_POINTS: usize = 2000;
 /// # Errors
 /// A level that is missing or not positive, points that cannot be read or have another dimension, a file that cannot be written.
 pub fn run(args: &Score, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, session)?;
+    let target = target::open(&args.target, args.ema, session)?;
     let sigma = level::of_score(args.sigma, &target, session)?;
     let sink = args.out.as_deref().map(Sink::numbers).transpose()?;
     if let Some(picture) = &args.picture {

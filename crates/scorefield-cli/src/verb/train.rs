@@ -212,7 +212,7 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
 
 /// The command that a user may want to type next: samples, as a picture where there can be one.
 fn next(run: &Path, session: &Session) -> String {
-    let picture = crate::target::open(&run.to_string_lossy(), session).is_ok_and(|target| {
+    let picture = crate::target::open(&run.to_string_lossy(), None, session).is_ok_and(|target| {
         let event = target.event();
         event.is_image() || event.len() == 2
     });

@@ -54,9 +54,18 @@ impl Target {
     /// # Errors
     /// A folder that is not a run or has no complete checkpoint, weights that do not fit the recipe, an unknown density.
     pub fn open(spec: &str, device: &Device) -> Result<Self> {
-        match spec.strip_prefix("density:") {
-            Some(name) => Ok(Self::Exact { name: spec.to_owned(), density: density::open(name)? }),
-            None => Ok(Self::Trained(Box::new(TrainedModel::open(Path::new(spec), device)?))),
+        Self::open_average(spec, None, device)
+    }
+
+    /// As [`Target::open`], with the weight average of half-life `half_life` steps; `None`: the recipe's first.
+    ///
+    /// # Errors
+    /// As [`Target::open`]; besides, an average that the run does not keep, or one asked of a density.
+    pub fn open_average(spec: &str, half_life: Option<f64>, device: &Device) -> Result<Self> {
+        match (spec.strip_prefix("density:"), half_life) {
+            (Some(name), None) => Ok(Self::Exact { name: spec.to_owned(), density: density::open(name)? }),
+            (Some(_), Some(_)) => Err(Error::setting("--ema", "a trained model: a density has no weights to average", spec)),
+            (None, _) => Ok(Self::Trained(Box::new(TrainedModel::open(Path::new(spec), half_life, device)?))),
         }
     }
 
@@ -161,14 +170,24 @@ impl Target {
 }
 
 impl TrainedModel {
-    /// Loads the averaged weights of the newest complete checkpoint.
+    /// Loads the averaged weights of the newest complete checkpoint: the average of half-life `half_life`, or the recipe's first.
     ///
     /// # Errors
-    /// A folder that is not a run or has no complete checkpoint; weights that are damaged or do not fit the recipe.
-    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+    /// A folder that is not a run or has no complete checkpoint; weights that are damaged or do not fit the recipe; an average that
+    /// the run does not keep.
+    pub fn open(path: &Path, half_life: Option<f64>, device: &Device) -> Result<Self> {
         let folder = RunFolder::open(path)?;
         let found = folder.latest()?;
         let recipe = Layers::new().recipe_file(folder.recipe_path())?.build()?.check()?;
+        let kept = &recipe.train.ema;
+        let average = match half_life {
+            None => 0,
+            Some(h) => kept.iter().position(|k| *k == h).ok_or_else(|| {
+                let kept: Vec<String> = kept.iter().map(f64::to_string).collect();
+                Error::setting("--ema", format!("a half-life that the run keeps: {}", kept.join(", ")), h)
+            })?,
+        };
+        let prefix = weights::prefix(average, kept[average]);
         let name = "ema.safetensors";
         let weight_path = found.checkpoint.path.join(name);
         let bytes = found.checkpoint.read(name)?;
@@ -176,7 +195,7 @@ impl TrainedModel {
         let about = weights::read_about(&weight_path, &file)?;
         let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;
         let mut model = assemble::build_model(&recipe, about.precondition, about.event, device)?;
-        unflatten(model.net_mut(), device, |name, shape| match file.get(name) {
+        unflatten(model.net_mut(), device, |name, shape| match file.get(&format!("{prefix}{name}")) {
             Some(t) if t.shape == shape => Ok(t.values.clone()),
             Some(t) => {
                 let problem = format!("shape {:?}, the recipe's network wants {shape:?}", t.shape);

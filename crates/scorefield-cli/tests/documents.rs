@@ -1,0 +1,162 @@
+//! What each verb answers: documents that programs read, and text that people read.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scorefield"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCOREFIELD_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let output = command(folder, arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn document(folder: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_slice(&run(folder, &[arguments, &["--json"]].concat()).stdout).unwrap()
+}
+
+fn small_run(folder: &Path, data: &str) {
+    let small = ["--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "3", "--quiet"];
+    run(folder, &[&["train", data, "--out", "run"][..], &small].concat());
+}
+
+/// The rows of a table.
+fn rows(path: &Path) -> Vec<Vec<f64>> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+}
+
+#[test]
+fn every_verb_answers_with_a_document_of_its_own() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    small_run(at, "toy:rings");
+    fs::write(at.join("p.csv"), "a,b\n1,2\n3,4\n").unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["train", "toy:rings", "--dry-run"], &["parameters", "state_bytes", "expected_seconds", "steps"]),
+        (&["train", "toy:rings", "--explain-config"], &["settings"]),
+        (&["sample", "run", "-n", "7", "--steps", "3"], &["n", "network_evaluations", "samples_per_second", "sampler", "mean"]),
+        (&["score", "run", "p.csv", "--sigma", "1", "-o", "s.npy"], &["n", "sigma", "mean_norm", "out"]),
+        (&["denoise", "run", "p.csv", "--sigma", "1", "-o", "d.npy"], &["n", "sigma", "out"]),
+        (&["fisher", "run", "toy:rings", "--sigma", "1", "--sigma", "2", "-n", "50"], &["loss", "standard_error", "levels"]),
+        (&["list"], &["rooms"]),
+        (&["list", "samplers"], &["entries"]),
+        (&["runs"], &["runs"]),
+        (&["completions", "bash"], &["script"]),
+        (&["doctor"], &["simd_active", "threads", "fma_gflops_one_thread", "devices", "data_folders"]),
+    ];
+    for (arguments, fields) in cases {
+        let answer = document(at, arguments);
+        assert_eq!(answer["schema"], "scorefield/1", "{arguments:?}");
+        assert_eq!((answer["verb"].as_str(), answer["device"].as_str()), (Some(arguments[0]), Some("cpu")), "{arguments:?}");
+        for field in ["seed", "seconds"].iter().chain(*fields) {
+            assert!(!answer[field].is_null(), "{arguments:?}: no {field} in {answer}");
+        }
+    }
+    assert_eq!(document(at, &["fisher", "run", "toy:rings", "--sigma", "2", "-n", "50"])["levels"][0]["sigma"], 2.0);
+    assert_eq!(document(at, &["runs"])["runs"][0]["step"], 3);
+    assert!(!at.join("samples.png").exists() && at.join("run/loss.png").is_file());
+}
+
+#[test]
+fn score_and_denoise_keep_the_order_of_the_points_and_equal_the_closed_form() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    let points: Vec<[f64; 2]> = (0..200).map(|i| [f64::from(i) / 64.0, 1.0 - f64::from(i) / 32.0]).collect();
+    let lines: Vec<String> = points.iter().map(|[a, b]| format!("{a},{b}")).collect();
+    fs::write(at.join("p.csv"), format!("a,b\n{}\n", lines.join("\n"))).unwrap();
+    run(at, &["score", "density:standard-normal", "p.csv", "-o", "s.csv"]);
+    run(at, &["denoise", "density:standard-normal", "p.csv", "--sigma", "2", "-o", "d.csv"]);
+    // N(0, I): the score is −x; x₀ given x₀ + σn = x has mean x/(1 + σ²).
+    let (scores, clean) = (rows(&at.join("s.csv")), rows(&at.join("d.csv")));
+    assert_eq!((scores.len(), clean.len()), (200, 200));
+    for (x, (s, d)) in points.iter().zip(scores.iter().zip(&clean)) {
+        assert!((0..2).all(|j| (s[j] + x[j]).abs() < 1e-6 && (d[j] - x[j] / 5.0).abs() < 1e-6), "{x:?}: {s:?}, {d:?}");
+    }
+}
+
+#[test]
+fn the_score_of_a_standardised_table_is_the_derivative_in_the_tables_units() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    let lines: Vec<String> = (0..64).map(|i| format!("{},{}", 500 + i, f64::from(i * 37 % 64) / 1024.0)).collect();
+    fs::write(at.join("t.csv"), format!("a,b\n{}\n", lines.join("\n"))).unwrap();
+    small_run(at, "t.csv");
+    run(at, &["score", "run", "t.csv", "--sigma", "0.5", "-o", "s.csv", "--quiet"]);
+    run(at, &["denoise", "run", "t.csv", "--sigma", "0.5", "-o", "d.csv", "--quiet"]);
+    let (points, scores, clean) = (rows(&at.join("t.csv")), rows(&at.join("s.csv")), rows(&at.join("d.csv")));
+    // Tweedie in the table's units: D − x = (σ·std)²·s, so (D − x)/s is one number a column, (σ·std)².
+    for j in 0..2 {
+        let ratio: Vec<f64> =
+            (0..64).filter(|i| scores[*i][j].abs() > 1e-3).map(|i| (clean[i][j] - points[i][j]) / scores[i][j]).collect();
+        let expected = [0.25 * (64.0 * 64.0 - 1.0) / 12.0, 0.25 * (64.0 * 64.0 - 1.0) / 12.0 / 1024.0 / 1024.0][j];
+        assert!(
+            !ratio.is_empty() && ratio.iter().all(|r| (r / expected - 1.0).abs() < 0.01),
+            "column {j}: {ratio:?}, {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_picture_says_how_it_was_made_and_the_same_command_makes_the_same_bytes() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    for file in ["a.png", "b.png", "c.svg"] {
+        run(at, &["sample", "density:mixture", "-n", "20", "--steps", "4", "--seed", "9", "-o", file]);
+    }
+    assert!(fs::read(at.join("a.png")).unwrap() == fs::read(at.join("b.png")).unwrap());
+    for file in ["a.png", "c.svg"] {
+        let said = scorefield::plot::metadata(&at.join(file)).unwrap();
+        let find = |key: &str| said.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+        assert_eq!((find("seed"), find("sampler"), find("n")), (Some("9"), Some("langevin"), Some("20")), "{file}");
+        assert!(find("model").is_some() && find("settings").is_some() && find("scorefield").is_some(), "{file}");
+    }
+    run(at, &["score", "density:mixture", "--sigma", "1", "--picture", "field.svg"]);
+    assert!(fs::read_to_string(at.join("field.svg")).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn samples_that_all_diverge_are_a_failure_and_leave_no_file() {
+    let at = tempfile::tempdir().unwrap();
+    let arguments = ["sample", "density:mixture", "-n", "10", "--epsilon", "1000", "-o", "x.npy"];
+    let output = command(at.path(), &arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("all 10 samples diverged"));
+    assert_eq!(fs::read_dir(at.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let at = tempfile::tempdir().unwrap();
+    // `true` reads nothing, so the pipe is closed when the list is written; a complaint would be on stderr.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "(sleep 0.2; exec \"$0\" list settings) | true", env!("CARGO_BIN_EXE_scorefield")]);
+    let output = shell.current_dir(at.path()).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_environment_stands_behind_the_flags() {
+    let at = tempfile::tempdir().unwrap();
+    let arguments = ["sample", "density:mixture", "-n", "3", "--steps", "2", "--json"];
+    let with = |more: &[&str]| {
+        let mut command = command(at.path(), &[&arguments[..], more].concat());
+        command.env("SCOREFIELD_SEED", "5").env("SCOREFIELD_SAMPLER", "annealed");
+        serde_json::from_slice::<Value>(&command.output().unwrap().stdout).unwrap()
+    };
+    let answer = with(&["--sigma-min", "1"]);
+    assert_eq!((&answer["seed"], &answer["sampler"]), (&Value::from(5), &Value::from("annealed")));
+    let answer = with(&["--seed", "6", "--sampler", "langevin"]);
+    assert_eq!((&answer["seed"], &answer["sampler"]), (&Value::from(6), &Value::from("langevin")));
+}
