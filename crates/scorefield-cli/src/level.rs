@@ -6,17 +6,30 @@ use scorefield::recipe::Target;
 use crate::session::Session;
 use scorefield::words;
 
-/// The level for evaluating a score: as given; else the model's only one, or 0 for a density known without noise.
+/// The level for evaluating a score: as given; else the model's smallest, nearest to the data, or 0 for a density known without noise.
 ///
 /// # Errors
-/// No level given where there are many, or one that is not positive (0 will do for an exact density).
+/// A level that is not positive (0 will do for an exact density).
 pub fn of_score(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
     let exact = matches!(target, Target::Exact { .. });
     match asked {
         Some(0.0) if exact => Ok(0.0),
         None if exact => Ok(0.0),
+        None => of_noise(Some(target.sigma_range().0), target, session),
         _ => of_noise(asked, target, session),
     }
+}
+
+/// The level for measuring a loss: as given; else the middle one of those that a model was trained on.
+///
+/// # Errors
+/// As [`of_noise`].
+pub fn of_loss(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
+    let middle = match target {
+        Target::Trained(trained) => Some(trained.schedule.quantile(0.5)),
+        Target::Exact { .. } => None,
+    };
+    of_noise(asked.or(middle), target, session)
 }
 
 /// The level of noise that is to be removed.

@@ -25,8 +25,10 @@ fn document(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_slice(&run(folder, &[arguments, &["--json"]].concat()).stdout).unwrap()
 }
 
+/// A run of three steps on all of the data.
 fn small_run(folder: &Path, data: &str) {
-    let small = ["--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "3", "--quiet"];
+    let small =
+        ["--held-out", "0", "--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "3", "--quiet"];
     run(folder, &[&["train", data, "--out", "run"][..], &small].concat());
 }
 

@@ -35,7 +35,7 @@ pub struct Fisher {
     /// How the loss is estimated; explicit needs DATA to be a density:…
     #[arg(long, value_name = "NAME", default_value = "denoising", value_parser = Offered::new(ESTIMATORS.iter().copied()))]
     estimator: String,
-    /// Noise level; may be given several times [default: the model's only one]
+    /// Noise level; may be given several times [default: the median of those it was trained on]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     sigma: Vec<f64>,
     /// Points, at most
@@ -58,8 +58,8 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     for sigma in asked {
         // Without noise there is nothing to denoise; the explicit loss of an exact density needs none.
         let sigma = match args.estimator.as_str() {
-            "explicit" => level::of_score(sigma, &target, session)?,
-            _ => level::of_noise(sigma, &target, session)?,
+            "explicit" if matches!(target, Target::Exact { .. }) => level::of_score(sigma, &target, session)?,
+            _ => level::of_loss(sigma, &target, session)?,
         };
         let found = diagnostic::fisher(
             target.score(),

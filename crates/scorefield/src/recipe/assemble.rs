@@ -60,6 +60,11 @@ impl Assembled {
         let (place, name) = named("schedule.name", &recipe.schedule.name);
         let schedule = lookup(SCHEDULES, &place, &name)?;
 
+        if let Some(sigma) = recipe.schedule.sigma.filter(|_| schedule.name != "single") {
+            let problem = format!("sigma = {sigma} is the one level of schedule single, but the schedule is {}", schedule.name);
+            return Err(Error::recipe(problem, resolved.place("schedule.sigma")).with_hint("add --schedule single"));
+        }
+
         let dataset = open_data(&recipe)?;
         if dataset.train.len() == Some(0) {
             return Err(Error::setting("data.held_out", "something left to train on", recipe.data.held_out));

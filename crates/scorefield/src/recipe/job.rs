@@ -3,7 +3,7 @@
 use super::assemble::Assembled;
 use super::weights;
 use super::{Layers, RawRecipe, Resolved};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::parameter_count;
 use crate::observe::Observer;
 use crate::run::{Card, CheckpointFiles, MetricsWriter, Row, RunWriter, State};
@@ -121,6 +121,10 @@ fn prepare(parts: &Assembled, writer: &RunWriter, from: Option<crate::run::Check
             checkpoint.state
         }
     };
+    if state.step > parts.config.steps {
+        let expected = format!("at least the {} steps that are done", state.step);
+        return Err(Error::setting("train.steps (--steps)", expected, parts.config.steps));
+    }
     let metrics = writer.metrics(state.step)?;
     Ok((state, saved, metrics))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::check::Recipe;
 use super::origin::Origin;
-use super::raw::RawRecipe;
+use super::raw::{Decay, RawRecipe};
 use super::settings::{SETTINGS, Setting, find_setting};
 use super::value::Value;
 use super::{file, misfit, recommended, typed};
@@ -249,6 +249,13 @@ impl Resolved {
     /// # Errors
     /// The first setting that may not change and did, with both values and the place of the new one.
     pub fn check_resume(&self, saved: &RawRecipe) -> Result<()> {
+        if saved.train.steps != self.recipe.train.steps && self.recipe.train.decay == Decay::Cosine {
+            let (was, now) = (saved.train.steps, self.recipe.train.steps);
+            let problem = format!("train.steps cannot change on --resume with decay = cosine: the run has {was}, got {now}");
+            return Err(Error::recipe(problem, self.place("train.steps")).with_hint(
+                "the learning rate of every step depends on the number of steps; start a new run with another --out",
+            ));
+        }
         match super::differences(saved, &self.recipe).into_iter().find(|d| !d.may_change_on_resume()) {
             None => Ok(()),
             Some(d) => Err(Error::recipe(
@@ -333,7 +340,15 @@ mod tests {
     #[test]
     fn a_changed_setting_is_refused_on_resume_by_name_and_place() {
         let saved = RawRecipe::default();
-        let layers = Layers::new().set("train.steps", "99", Origin::Flag("--steps".into())).unwrap();
+        let flag = |name: &str| Origin::Flag(name.into());
+        let longer = Layers::new().set("train.steps", "99", flag("--steps")).unwrap();
+        // A cosine's every step depends on where it ends; a constant rate's does not.
+        let error = longer.clone().build().unwrap().check_resume(&saved).unwrap_err();
+        assert!(error.to_string().starts_with("train.steps cannot change on --resume with decay = cosine"), "{error}");
+        let mut constant = saved.clone();
+        constant.train.decay = Decay::Constant;
+        longer.set("train.decay", "constant", flag("--decay")).unwrap().build().unwrap().check_resume(&constant).unwrap();
+        let layers = Layers::new().set("train.keep", "5", flag("--keep")).unwrap();
         layers.clone().build().unwrap().check_resume(&saved).unwrap();
         let changed = layers.set("train.lr", "0.5", Origin::Flag("--lr".into())).unwrap().build().unwrap();
         let error = changed.check_resume(&saved).unwrap_err();

@@ -53,7 +53,7 @@ impl TrainConfig {
         match self.decay {
             Decay::Constant => self.lr,
             Decay::Cosine => {
-                let through = (t - self.warmup) as f64 / self.steps.saturating_sub(self.warmup).max(1) as f64;
+                let through = (t - self.warmup - 1) as f64 / self.steps.saturating_sub(self.warmup).max(1) as f64;
                 let fall = 0.5 * (1.0 + (std::f64::consts::PI * through.min(1.0)).cos());
                 self.lr * (self.lr_final + (1.0 - self.lr_final) * fall)
             }
@@ -93,7 +93,9 @@ mod tests {
             seed: 0,
         };
         assert!((c.rate(1) - 0.2).abs() < 1e-12 && (c.rate(10) - 2.0).abs() < 1e-12);
-        assert!((c.rate(55) - 2.0 * 0.55).abs() < 1e-12 && (c.rate(100) - 0.2).abs() < 1e-12);
+        // Step 11 is the first of the 90 that fall; the one after the last would have the final rate.
+        assert!((c.rate(11) - 2.0).abs() < 1e-12 && (c.rate(56) - 2.0 * 0.55).abs() < 1e-12);
+        assert!((c.rate(101) - 0.2).abs() < 1e-12 && c.rate(100) > 0.2);
     }
 
     #[test]

@@ -99,12 +99,14 @@ pub fn train(
         let loss = task.objective.loss(&state.model, &batch, key).mean();
         let value = f64::from(numbers(loss.clone().inner())[0]);
         if !value.is_finite() {
-            let e = Error::failed(format!("training, step {}", state.step + 1), format!("the loss is {value}"));
-            return Err(e.with_hint(format!("the last checkpoint, step {saved}, is intact; try a smaller --lr")));
+            return Err(diverged(state.step + 1, &format!("the loss is {value}"), saved));
         }
         let grads = loss.backward();
         drop(loss);
         let grad_norm = state.descend(grads, config);
+        if !grad_norm.is_finite() {
+            return Err(diverged(state.step, &format!("the gradient's norm is {grad_norm}"), saved));
+        }
         if outcome.steps == 0 {
             outcome.loss_first = value;
         }
@@ -121,7 +123,11 @@ pub fn train(
         let step = TrainStep { step: state.step, steps: config.steps, loss: logged, batch: config.batch };
         let flow = observer.trained(&step);
         if state.step.is_multiple_of(config.checkpoint_every) || last || flow == Flow::Stop {
-            keep.save(&state.snapshot())?;
+            let snapshot = state.snapshot();
+            if let Some(name) = snapshot.not_finite() {
+                return Err(diverged(state.step, &format!("{name} is no longer finite"), saved));
+            }
+            keep.save(&snapshot)?;
             saved = state.step;
         }
         if flow == Flow::Stop && !last {
@@ -132,6 +138,11 @@ pub fn train(
     }
     outcome.seconds = begun.elapsed().as_secs_f64();
     Ok(outcome)
+}
+
+fn diverged(step: u64, problem: &str, saved: u64) -> Error {
+    let kept = if saved > 0 { format!("the checkpoint of step {saved} is intact; ") } else { String::new() };
+    Error::failed(format!("training, step {step}"), problem).with_hint(format!("{kept}try a smaller --lr, or --clip 1"))
 }
 
 #[cfg(test)]

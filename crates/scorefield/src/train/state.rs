@@ -47,6 +47,15 @@ pub struct Snapshot {
     pub optimizer: Vec<Named>,
 }
 
+impl Snapshot {
+    /// The name of an array that is not all finite, if there is one.
+    pub(super) fn not_finite(&self) -> Option<&str> {
+        let averaged = self.averages.iter().flat_map(|(_, named)| named);
+        let mut all = self.model.iter().chain(averaged).chain(&self.optimizer);
+        all.find(|(_, _, values)| values.iter().any(|v| !v.is_finite())).map(|(name, _, _)| name.as_str())
+    }
+}
+
 impl TrainState {
     /// A state at step 0: moments 0, averages equal to the weights.
     pub fn new(mut model: Model, half_lives: &[f64]) -> Self {
