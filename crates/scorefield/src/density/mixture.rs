@@ -322,6 +322,32 @@ mod tests {
     }
 
     #[test]
+    fn denoise_on_the_lectures_mixture_is_the_posterior_mean() {
+        // E[x₀ given x] = Σ_k r_k(x)·(m_k + (x − m_k)/(1 + σ²)), r_k ∝ w_k N(x; m_k, (1 + σ²)I).
+        let (p, device) = (super::super::open("mixture").unwrap(), Device::flex());
+        for sigma in [0.1f32, 1.0, 5.0, 20.0] {
+            let n = 500;
+            let x = p.sample(Key::new(8, Purpose::Data), 0, n, f64::from(sigma));
+            let levels = vector(vec![sigma; n], &device);
+            let denoised = numbers(p.denoise(matrix(x.clone(), n, 2, &device), &levels));
+            let total = 1.0 + f64::from(sigma).powi(2);
+            for (x, found) in x.chunks(2).zip(denoised.chunks(2)) {
+                let log = |weight: f64, m: f64| {
+                    weight.ln() - x.iter().map(|x| (f64::from(*x) - m).powi(2)).sum::<f64>() / (2.0 * total)
+                };
+                let share = 1.0 / (1.0 + (log(0.2, -5.0) - log(0.8, 5.0)).exp());
+                for (x, found) in x.iter().zip(found) {
+                    let mean = |m: f64| m + (f64::from(*x) - m) / total;
+                    let expected = share * mean(5.0) + (1.0 - share) * mean(-5.0);
+                    // x + σ²·s cancels where σ is large: f32 keeps 1e-7 of |x|, here up to about 80.
+                    let tolerance = 1e-5f64.max(2e-7 * f64::from(x.abs()) * 4.0);
+                    assert!((f64::from(*found) - expected).abs() < tolerance, "σ = {sigma}: {found} against {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn draws_have_the_mixtures_moments() {
         let (m, n, sigma) = (tilted(), 200_000, 0.5);
         let x = m.sample(Key::new(3, Purpose::Data), 0, n, sigma);
