@@ -13,8 +13,7 @@ use scorefield::words;
 pub fn of_score(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
     let exact = matches!(target, Target::Exact { .. });
     match asked {
-        Some(0.0) if exact => Ok(0.0),
-        None if exact => Ok(0.0),
+        None | Some(0.0) if exact || target.is_clean() => Ok(0.0),
         None => of_noise(Some(target.sigma_range().0), target, session),
         _ => of_noise(asked, target, session),
     }
@@ -32,11 +31,27 @@ pub fn of_loss(asked: Option<f64>, target: &Target, session: &Session) -> Result
     of_noise(asked.or(middle), target, session)
 }
 
+/// The level for a loss that needs no noise: as given; else none where there is none, and the middle one of a model of noisy data.
+///
+/// # Errors
+/// As [`of_noise`].
+pub fn of_free_loss(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
+    let without = target.is_clean() || matches!(target, Target::Exact { .. });
+    match asked {
+        None | Some(0.0) if without => Ok(0.0),
+        _ => of_loss(asked, target, session),
+    }
+}
+
 /// The level of noise that is to be removed.
 ///
 /// # Errors
 /// No level given where there are many, or one that is not positive.
 pub fn of_noise(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
+    if target.is_clean() {
+        return Err(Error::setting("--sigma", "a model of noisy data", "one trained without noise (sigma = 0)")
+            .with_hint("train with --objective denoising, or with --sigma above 0"));
+    }
     let (low, high) = target.sigma_range();
     let Some(sigma) = asked.or_else(|| target.only_sigma()) else {
         let expected = match target {

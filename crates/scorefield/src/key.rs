@@ -96,6 +96,13 @@ impl Key {
         out
     }
 
+    /// `n` × `cols` signs, −1 or +1, starting at `first_row`.
+    pub fn rademacher(self, first_row: u64, n: usize, cols: usize) -> Vec<f32> {
+        let mut out = vec![0.0; n * cols];
+        philox::fill_rademacher(self.stream(), first_row, cols, &mut out);
+        out
+    }
+
     /// 64 random bits for one row.
     pub fn bits(self, row: u64) -> u64 {
         let [a, b, _, _] = philox::block(self.stream(), row, 0);

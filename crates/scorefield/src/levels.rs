@@ -4,6 +4,15 @@
 
 use crate::error::{Error, Result};
 
+/// Whether a score is that of the data themselves, or of the data under noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Regime {
+    /// No noise: σ = 0 everywhere.
+    Clean,
+    /// Noise levels σ > 0.
+    Noisy,
+}
+
 /// σ₁ > … > σ_L > 0, and perhaps a last 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Levels(Vec<f64>);

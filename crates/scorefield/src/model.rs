@@ -6,13 +6,17 @@
 //! s(x, σ) = −z/(σ² + σ_d²) + σ_d/(σ·√(σ² + σ_d²))·F(z/√(σ² + σ_d²), ¼ ln(σ/σ_d)),
 //!
 //! written so that nothing cancels at small σ. The paper's c_noise is ¼ ln σ; dividing by σ_d makes a rescaled data set train the same
-//! network.
+//! network. A model without noise (σ = 0: plain score matching) is s(x) = −z/σ_d² + F(z/σ_d, 0)/σ_d.
+//!
+//! An energy network G stands for F = −∇G: E = ½‖z‖²/(σ² + σ_d²) + (σ_d/σ)·G, without noise E = ½‖z‖²/σ_d² + G, and s = −∇E. Then
+//! vᵀs = −Ė and vᵀJv = −Ë along v, which a jet of second order has without the rest of the gradient.
 
 use crate::data::EventShape;
-use crate::jet::{Dual, Value};
-use crate::net::Network;
-use crate::score::Score;
-use crate::tensor::{Device, Tensor, column, matrix};
+use crate::jet::{Jet, Order, Value};
+use crate::levels::Regime;
+use crate::net::{Network, Output};
+use crate::score::{Score, ScoreJvp};
+use crate::tensor::{Device, Tensor, by_point, column, matrix, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +25,8 @@ pub struct Precondition {
     pub mean: Vec<f32>,
     /// σ_d: root mean variance over dimensions.
     pub sigma_data: f32,
+    /// Whether the model is of noisy data, or of the data themselves.
+    pub regime: Regime,
 }
 
 /// See the head of this file.
@@ -44,7 +50,7 @@ impl Clone for Model {
     }
 }
 
-/// The preconditioning's factors for a batch of noise levels, each `[n, 1]`, and c_noise `[n]`.
+/// The preconditioning's factors for a batch of noise levels, each `[n, 1]` (or `[1, 1]`), and c_noise `[n]`.
 struct Factors {
     c_in: Tensor<2>,
     c_noise: Tensor<1>,
@@ -52,6 +58,8 @@ struct Factors {
     skip: Tensor<2>,
     /// σ_d/(σ·√(σ² + σ_d²)).
     out: Tensor<2>,
+    /// σ_d/σ: what multiplies an energy.
+    energy: Tensor<2>,
 }
 
 impl Model {
@@ -75,6 +83,13 @@ impl Model {
         &mut *self.net
     }
 
+    /// The same model on the device without gradients; its parameters are left as they are, for the caller to replace.
+    pub fn without_gradients(&self) -> Self {
+        let device = self.device.clone().without_autodiff();
+        let mean = matrix(self.precondition.mean.clone(), 1, self.event.len(), &device);
+        Self { device, mean, ..self.clone() }
+    }
+
     /// The shape of one sample.
     pub fn event(&self) -> &EventShape {
         &self.event
@@ -87,23 +102,57 @@ impl Model {
 
     fn factors(&self, sigma: &Tensor<1>) -> Factors {
         let data = self.precondition.sigma_data;
+        if self.precondition.regime == Regime::Clean {
+            let one = |value: f32| Tensor::full([1, 1], value, &self.device);
+            return Factors {
+                c_noise: sigma.zeros_like(),
+                skip: one(1.0 / (data * data)),
+                out: one(1.0 / data),
+                c_in: one(1.0 / data),
+                energy: one(1.0),
+            };
+        }
         let total = sigma.clone().powi_scalar(2) + data * data;
         let c_in = total.clone().sqrt().recip();
+        let ratio = sigma.clone().recip() * data;
         Factors {
             c_noise: (sigma.clone() / data).log() * 0.25,
             skip: column(&total.recip()),
-            out: column(&(c_in.clone() / sigma.clone() * data)),
+            out: column(&(c_in.clone() * ratio.clone())),
             c_in: column(&c_in),
+            energy: column(&ratio),
         }
     }
 
-    /// The score and J·v in the direction `v` `[n, d]`, by one forward-mode pass.
-    pub fn jvp(&self, x: Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    fn centred(&self, x: Tensor<2>) -> Tensor<2> {
+        x - self.mean.clone()
+    }
+
+    /// What the network's output is.
+    pub fn output(&self) -> Output {
+        self.net.output()
+    }
+
+    /// s and J·v `[M·n, d]` in the directions `v` `[M·n, d]`, by one forward-mode pass.
+    fn jvp(&self, x: Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let f = self.factors(sigma);
-        let z = Dual { primal: x, tangent: v }.shift(self.mean.clone().neg());
-        let network = self.net.dual(z.clone().scale_rows(f.c_in), &f.c_noise).scale_rows(f.out);
-        let score = network.plus(z.scale_rows(f.skip.neg()));
-        (score.primal, score.tangent)
+        let z = Jet::line(self.centred(x), v, Order::First);
+        let network = self.net.jet(z.clone().scale(f.c_in), &f.c_noise).scale(f.out);
+        let (score, tangent, _) = network.plus(z.scale(f.skip.neg())).into_parts();
+        (score, tangent)
+    }
+
+    /// −Ė and −Ë `[n, M]` of an energy along `v` `[M·n, d]`.
+    fn slopes(&self, x: Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let n = x.dims()[0];
+        let f = self.factors(sigma);
+        let z = self.centred(x);
+        let line = Jet::line(z.clone() * f.c_in.clone(), times_rows(v.clone(), f.c_in), Order::Second);
+        let (_, first, second) = self.net.jet(line, &f.c_noise).into_parts();
+        let second = second.expect("a jet of second order has a second derivative");
+        let along = row_dots(v.clone(), z, n) * f.skip.clone() + by_point(first, n) * f.energy.clone();
+        let squares = by_point(v.powi_scalar(2).sum_dim(1), n);
+        (along.neg(), (squares * f.skip + by_point(second, n) * f.energy).neg())
     }
 }
 
@@ -118,8 +167,49 @@ impl Score for Model {
 
     fn score(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<2> {
         let f = self.factors(sigma);
-        let z = x - self.mean.clone();
-        self.net.value(z.clone() * f.c_in, &f.c_noise) * f.out - z * f.skip
+        let z = self.centred(x);
+        let input = z.clone() * f.c_in;
+        let field = match self.net.output() {
+            Output::Score => self.net.value(input, &f.c_noise),
+            Output::Energy => self.net.gradient(input, &f.c_noise).neg(),
+        };
+        field * f.out - z * f.skip
+    }
+}
+
+impl ScoreJvp for Model {
+    fn curvature(&self, x: Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        match self.net.output() {
+            Output::Score => {
+                let (score, jv) = self.jvp(x, sigma, v.clone());
+                let n = score.dims()[0];
+                (score, row_dots(v, jv, n))
+            }
+            Output::Energy => (self.score(x.clone(), sigma), self.slopes(x, sigma, v).1),
+        }
+    }
+
+    fn along(&self, x: Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        match self.net.output() {
+            Output::Score => {
+                let (score, jv) = self.jvp(x, sigma, v.clone());
+                let n = score.dims()[0];
+                (row_dots(v.clone(), score, n), row_dots(v, jv, n))
+            }
+            Output::Energy => self.slopes(x, sigma, v),
+        }
+    }
+
+    fn log_density(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Option<Tensor<1>> {
+        if self.net.output() == Output::Score {
+            return None;
+        }
+        let n = x.dims()[0];
+        let f = self.factors(sigma);
+        let z = self.centred(x);
+        let value = self.net.value(z.clone() * f.c_in, &f.c_noise);
+        let energy = z.powi_scalar(2).sum_dim(1) * f.skip * 0.5 + value * f.energy;
+        Some(energy.neg().reshape([n]))
     }
 }
 
@@ -127,14 +217,15 @@ impl Score for Model {
 mod tests {
     use super::*;
     use crate::key::{Key, Purpose};
-    use crate::net::{NETS, NetSettings, unflatten};
+    use crate::net::{LevelCount, NETS, NetSettings, unflatten};
     use crate::tensor::{numbers, vector};
 
-    fn model(perturb: f32) -> Model {
+    fn model(net: &str, regime: Regime, perturb: f32) -> Model {
         let device = Device::flex();
-        let settings = NetSettings { width: 16, depth: 1, embedding: 8 };
+        let settings = NetSettings { width: 16, depth: 1, embedding: 8, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
-        let mut net = (NETS[0].value)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
+        let entry = NETS.iter().find(|e| e.name == net).unwrap();
+        let mut net = (entry.value)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
         let key = Key::new(2, Purpose::Init);
         let mut row = 0;
         unflatten::<()>(&mut *net, &device, |_, shape| {
@@ -142,12 +233,12 @@ mod tests {
             Ok(key.at(row).normal(0, 1, shape.iter().product()).iter().map(|z| perturb * z).collect())
         })
         .unwrap();
-        Model::new(net, Precondition { mean: vec![1.0, -1.0], sigma_data: 0.7 }, event, &device)
+        Model::new(net, Precondition { mean: vec![1.0, -1.0], sigma_data: 0.7, regime }, event, &device)
     }
 
     #[test]
     fn an_untrained_model_is_the_gaussian_of_the_datas_mean_and_variance() {
-        let (m, device) = (model(0.0), Device::flex());
+        let (m, device) = (model("mlp", Regime::Noisy, 0.0), Device::flex());
         let s = numbers(m.score(matrix(vec![2.0, 0.5], 1, 2, &device), &vector(vec![0.3], &device)));
         let total = 0.49 + 0.09;
         assert!((s[0] + 1.0 / total).abs() < 1e-6 && (s[1] + 1.5 / total).abs() < 1e-6, "{s:?}");
@@ -156,7 +247,7 @@ mod tests {
     #[test]
     fn denoise_is_the_papers_denoiser() {
         // D = μ + c_skip z + c_out F(c_in z, c_noise) with Table 1's factors.
-        let (m, device) = (model(0.5), Device::flex());
+        let (m, device) = (model("mlp", Regime::Noisy, 0.5), Device::flex());
         let (x, sigma, data) = ([2.0f32, 0.5], 0.3f32, 0.7f32);
         let total = sigma * sigma + data * data;
         let z = [x[0] - 1.0, x[1] + 1.0];
@@ -170,16 +261,65 @@ mod tests {
     }
 
     #[test]
-    fn jvp_is_the_derivative_of_the_score() {
-        let (m, device) = (model(0.5), Device::flex());
-        let (x, v, sigma, h) = ([2.0f32, 0.5], [0.6f32, -0.8], vector(vec![0.5], &device), 1e-2f32);
-        let at = |t: f32| numbers(m.score(matrix((0..2).map(|j| x[j] + t * v[j]).collect(), 1, 2, &device), &sigma));
-        let (s, jv) = m.jvp(matrix(x.to_vec(), 1, 2, &device), &sigma, matrix(v.to_vec(), 1, 2, &device));
-        let (s, jv, up, down) = (numbers(s), numbers(jv), at(h), at(-h));
-        for j in 0..2 {
-            assert!((s[j] - at(0.0)[j]).abs() < 1e-5);
-            let slope = (up[j] - down[j]) / (2.0 * h);
-            assert!((slope - jv[j]).abs() < 3e-3 * (1.0 + slope.abs()), "{slope} against {}", jv[j]);
+    fn curvature_along_and_trace_are_derivatives_of_the_score_whatever_the_network_and_the_noise() {
+        let device = Device::flex();
+        let (n, h) = (3, 1e-2f32);
+        let x = Key::new(3, Purpose::Data).normal(0, n, 2);
+        let v = Key::new(4, Purpose::Projection).normal(0, 2 * n, 2);
+        for entry in NETS {
+            for (regime, sigma) in [(Regime::Noisy, vec![0.5f32, 0.2, 2.0]), (Regime::Clean, vec![0.0; 3])] {
+                let m = model(entry.name, regime, 0.5);
+                let level = vector(sigma, &device);
+                let at = |shift: &dyn Fn(usize, usize) -> f32| {
+                    let moved = (0..2 * n).map(|k| x[k] + shift(k / 2, k % 2)).collect();
+                    numbers(m.score(matrix(moved, n, 2, &device), &level))
+                };
+                let (point, directions) = (matrix(x.clone(), n, 2, &device), matrix(v.clone(), 2 * n, 2, &device));
+                let (s, curvature) = m.curvature(point.clone(), &level, directions.clone());
+                let (along, again) = m.along(point.clone(), &level, directions);
+                let (whole, trace) = m.trace(point, &level);
+                let s0 = at(&|_, _| 0.0);
+                let near = |a: f32, b: f32, what: &str| {
+                    assert!((a - b).abs() < 4e-3 * (1.0 + b.abs()), "{} {regime:?} {what}: {a} against {b}", entry.name);
+                };
+                numbers(s).iter().zip(&s0).for_each(|(a, b)| near(*a, *b, "s by curvature"));
+                numbers(whole).iter().zip(&s0).for_each(|(a, b)| near(*a, *b, "s by trace"));
+                let (curvature, along, again, trace) = (numbers(curvature), numbers(along), numbers(again), numbers(trace));
+                for k in 0..2 {
+                    let dir = |i: usize, j: usize| v[(k * n + i) * 2 + j];
+                    let (up, down) = (at(&|i, j| h * dir(i, j)), at(&|i, j| -h * dir(i, j)));
+                    for i in 0..n {
+                        let slope: f32 = (0..2).map(|j| dir(i, j) * (up[2 * i + j] - down[2 * i + j]) / (2.0 * h)).sum();
+                        near(curvature[i * 2 + k], slope, "vᵀJv");
+                        near(again[i * 2 + k], slope, "vᵀJv by along");
+                        near(along[i * 2 + k], (0..2).map(|j| dir(i, j) * s0[2 * i + j]).sum(), "vᵀs");
+                    }
+                }
+                for i in 0..n {
+                    let part = |j: usize| {
+                        let unit = |sign: f32| at(&move |_, k| if j == k { sign * h } else { 0.0 })[2 * i + j];
+                        (unit(1.0) - unit(-1.0)) / (2.0 * h)
+                    };
+                    near(trace[i], part(0) + part(1), "tr J");
+                }
+            }
         }
+    }
+
+    #[test]
+    fn an_energys_score_is_the_gradient_of_its_log_density() {
+        let (device, h) = (Device::flex(), 1e-2f32);
+        for (regime, sigma) in [(Regime::Noisy, 0.4f32), (Regime::Clean, 0.0)] {
+            let m = model("energy-mlp", regime, 0.5);
+            let level = vector(vec![sigma], &device);
+            let log = |x: [f32; 2]| numbers(m.log_density(matrix(x.to_vec(), 1, 2, &device), &level).unwrap())[0];
+            let s = numbers(m.score(matrix(vec![1.5, -0.5], 1, 2, &device), &level));
+            for j in 0..2 {
+                let moved = |sign: f32| [1.5 + if j == 0 { sign * h } else { 0.0 }, -0.5 + if j == 1 { sign * h } else { 0.0 }];
+                let slope = (log(moved(1.0)) - log(moved(-1.0))) / (2.0 * h);
+                assert!((slope - s[j]).abs() < 5e-3 * (1.0 + slope.abs()), "{regime:?}: {slope} against {}", s[j]);
+            }
+        }
+        assert!(model("mlp", Regime::Clean, 0.5).log_density(matrix(vec![0.0; 2], 1, 2, &device), &vector(vec![0.0], &device)).is_none());
     }
 }

@@ -2,9 +2,12 @@
 
 use clap::Args;
 use scorefield::data::{Dequantise, Options, Source, Standardised};
-use scorefield::diagnostic::{self, ESTIMATORS};
+use scorefield::diagnostic::{self, Question};
 use scorefield::error::{Error, Result};
+use scorefield::objective::{Law, Needs, OBJECTIVES, Projection};
 use scorefield::recipe::{self, Target, open_source};
+use scorefield::registry::lookup;
+use scorefield::score::Score;
 use std::sync::Arc;
 
 use crate::args::Offered;
@@ -19,6 +22,9 @@ Examples:
   scorefield fisher runs/digits digits --sigma 0.3                  the run's own held-out part
   scorefield fisher runs/table test.csv --sigma 0.1";
 
+/// The step of finite-difference, in standard deviations of the data.
+const FD_STEP: f64 = 0.03;
+
 /// Measure the score-matching loss of a model on held-out data.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -32,9 +38,16 @@ pub struct Fisher {
     /// Data to measure on: of the run's own source the part that was held out, of another all of it
     #[arg(value_name = "DATA")]
     data: String,
-    /// How the loss is estimated; explicit needs DATA to be a density:…
-    #[arg(long, value_name = "NAME", default_value = "denoising", value_parser = Offered::new(ESTIMATORS.iter().copied()))]
-    estimator: String,
+    /// How the loss is estimated, by the name of an objective; explicit needs DATA to be a density:…
+    /// [default: denoising, or implicit for a model without noise]
+    #[arg(long, value_name = "NAME", value_parser = Offered::of(OBJECTIVES))]
+    estimator: Option<String>,
+    /// Directions a point of the sliced estimators
+    #[arg(long, value_name = "M", default_value_t = 1)]
+    projections: usize,
+    /// Law of the directions
+    #[arg(long, value_name = "WORD", default_value = "rademacher", value_parser = Offered::new(Law::WORDS.iter().copied()))]
+    projection: String,
     /// Noise level; may be given several times [default: the median of those it was trained on]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     sigma: Vec<f64>,
@@ -51,25 +64,34 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     if args.n == 0 {
         return Err(Error::setting("-n", "at least 1", 0));
     }
+    let law = Law::from_word(&args.projection)
+        .ok_or_else(|| Error::setting("--projection", format!("one of {}", Law::WORDS.join(", ")), &args.projection))?;
+    if args.projections == 0 {
+        return Err(Error::setting("--projections", "at least 1", 0));
+    }
     let target = target::open(&args.target, args.ema, session)?;
     let source = held_out(args, &target, session)?;
+    let usual = if target.is_clean() { "implicit" } else { "denoising" };
+    let method = lookup(OBJECTIVES, "--estimator", args.estimator.as_deref().unwrap_or(usual))?;
     let asked: Vec<Option<f64>> = if args.sigma.is_empty() { vec![None] } else { args.sigma.iter().copied().map(Some).collect() };
     let mut levels = Vec::new();
     for sigma in asked {
         // Without noise there is nothing to denoise; the explicit loss of an exact density needs none.
-        let sigma = match args.estimator.as_str() {
-            "explicit" if matches!(target, Target::Exact { .. }) => level::of_score(sigma, &target, session)?,
-            _ => level::of_loss(sigma, &target, session)?,
+        let sigma = match method.value.needs {
+            Needs::Noise => level::of_loss(sigma, &target, session)?,
+            Needs::Exact | Needs::Derivatives => level::of_free_loss(sigma, &target, session)?,
         };
-        let found = diagnostic::fisher(
-            target.score(),
-            exact(args, &target)?.as_ref(),
-            &*source,
-            &args.estimator,
+        let question = Question {
+            estimator: method.name.to_owned(),
             sigma,
-            args.n,
-            session.seed(),
-        )?;
+            noise: target.noise(),
+            exact: exact(args, &target)?,
+            projection: Projection { law, count: args.projections },
+            step: target.spread() * FD_STEP,
+            n: args.n,
+            seed: session.seed(),
+        };
+        let found = diagnostic::fisher(target.score(), &*source, &question)?;
         levels.push(found);
     }
     let mut rows = vec![["σ", "loss", "standard error", "points", "relative Fisher divergence"].map(str::to_owned).to_vec()];
@@ -89,15 +111,15 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     Ok(Answer::new(words::table(&rows))
         .with("target", &args.target)
         .with("data", &args.data)
-        .with("estimator", &args.estimator)
+        .with("estimator", method.name)
         .with_all(levels[0])
         .with("levels", &levels))
 }
 
 /// The density whose score is the truth: that of DATA, where the model works in its units.
-fn exact(args: &Fisher, target: &Target) -> Result<Option<scorefield::density::Mixture>> {
+fn exact(args: &Fisher, target: &Target) -> Result<Option<Arc<dyn Score>>> {
     match args.data.strip_prefix("density:") {
-        Some(name) if target.standardise().is_none() => scorefield::density::open(name).map(Some),
+        Some(name) if target.standardise().is_none() => Ok(Some(Arc::new(scorefield::density::open(name)?))),
         _ => Ok(None),
     }
 }

@@ -4,7 +4,6 @@ use clap::Args;
 use scorefield::data::describe;
 use scorefield::data::toy::TOYS;
 use scorefield::density::DENSITIES;
-use scorefield::diagnostic::ESTIMATORS;
 use scorefield::error::{Error, Result};
 use scorefield::net::NETS;
 use scorefield::noise::{NOISES, SCHEDULES};
@@ -72,7 +71,7 @@ pub fn run(args: &List, _: &Session) -> Result<Answer> {
         Some("toys") => entries(TOYS),
         Some("data") => data(),
         Some("settings") => settings(),
-        Some("estimators") => names(ESTIMATORS),
+        Some("estimators") => entries(OBJECTIVES),
         Some("devices") => names(&devices()),
         _ => return Err(unknown(what)),
     };

@@ -15,6 +15,7 @@ mod digits;
 mod element;
 mod fetch;
 mod fingerprint;
+mod first;
 mod folder;
 mod gzip;
 mod idx;
@@ -34,6 +35,7 @@ mod store;
 pub mod toy;
 pub mod write;
 
+pub use first::First;
 pub use moments::Moments;
 pub use open::{Dataset, Dequantise, Form, Options, Origin, describe, open};
 pub use shape::EventShape;

@@ -7,7 +7,7 @@
 use crate::data::{EventShape, Source};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
-use crate::score::{LogDensity, Score};
+use crate::score::{LogDensity, Score, ScoreJvp};
 use crate::tensor::{Device, Tensor, matrix, numbers, vector};
 use nalgebra::{DMatrix, SymmetricEigen};
 use rayon::prelude::*;
@@ -231,6 +231,44 @@ impl LogDensity for Mixture {
         let (x, sigma) = (numbers(x), numbers(sigma.clone()));
         let log = |(row, sigma): (&[f32], f32)| self.evaluate(row, f64::from(sigma), &mut vec![0.0; self.dim]) as f32;
         vector(x.par_chunks(self.dim).zip(sigma).map(log).collect(), &device)
+    }
+}
+
+/// The Jacobian of the score is the Hessian of log p_σ: with responsibilities r_k and u_k = −(Σ_k + σ²I)⁻¹(x − m_k),
+/// J = Σ_k r_k(u_k u_kᵀ − (Σ_k + σ²I)⁻¹) − s sᵀ.
+impl ScoreJvp for Mixture {
+    fn curvature(&self, x: Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let (n, d, device) = (x.dims()[0], self.dim, x.device());
+        let m = v.dims()[0] / n.max(1);
+        let (rows, levels, directions) = (numbers(x), numbers(sigma.clone()), numbers(v));
+        let (mut scores, mut curvatures) = (vec![0.0f32; n * d], vec![0.0f32; n * m]);
+        let all = scores.par_chunks_mut(d).zip(curvatures.par_chunks_mut(m)).enumerate();
+        all.for_each(|(i, (score, curvatures))| {
+            let (row, sigma) = (&rows[i * d..(i + 1) * d], f64::from(levels[i]));
+            let mut exact = vec![0.0; d];
+            let top = self.evaluate(row, sigma, &mut exact);
+            score.iter_mut().zip(&exact).for_each(|(s, e)| *s = *e as f32);
+            let parts: Vec<_> = self.parts.iter().map(|p| (p, p.log_density(row, sigma * sigma))).collect();
+            for (k, curvature) in curvatures.iter_mut().enumerate() {
+                let v = &directions[(k * n + i) * d..(k * n + i + 1) * d];
+                let along: f64 = v.iter().zip(&exact).map(|(v, s)| f64::from(*v) * s).sum();
+                let of_part = |(part, (log, centred)): &(&Part, (f64, Vec<f64>))| {
+                    let (mut slope, mut bend) = (0.0, 0.0);
+                    for ((axis, c), variance) in part.axes.chunks(d).zip(centred).zip(&part.variances) {
+                        let q: f64 = axis.iter().zip(v).map(|(a, v)| a * f64::from(*v)).sum();
+                        slope -= q * c / (variance + sigma * sigma);
+                        bend += q * q / (variance + sigma * sigma);
+                    }
+                    (log - top).exp() * (slope * slope - bend)
+                };
+                *curvature = (parts.iter().map(of_part).sum::<f64>() - along * along) as f32;
+            }
+        });
+        (matrix(scores, n, d, &device), matrix(curvatures, n, m, &device))
+    }
+
+    fn log_density(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Option<Tensor<1>> {
+        Some(self.log_prob(x, sigma))
     }
 }
 

@@ -1,20 +1,23 @@
-//! The score-matching loss of a score on points it was not trained on.
+//! The score-matching loss of a score on points it was not trained on, by any of the objectives.
 //!
-//! - `denoising`: E ½‖s(x̃, σ) + n/σ‖², which any data allow; it has a floor above 0 that depends on the data.
-//! - `explicit`: E_{p_σ} ½‖s − s*‖², half the Fisher divergence, where the exact score s* of p_σ is known. Then also the relative Fisher
-//!   divergence E‖s − s*‖²/E‖s*‖²: 0 for the exact score, 1 for the score 0.
+//! - `explicit`: E_{p_σ} ½‖s − s*‖², half the Fisher divergence, where the exact score s* of p_σ is known.
+//! - `denoising`: E ½‖s(x̃, σ) − ψ(n)/σ‖², which any data allow at σ > 0; it has a floor above 0 that depends on the data.
+//! - `implicit`, `implicit-hutchinson`, `sliced`, `sliced-vr`, `finite-difference`: E[tr J + ½‖s‖²] or an estimate of it, at any σ, 0 included;
+//!   it is the explicit loss less ½E‖s*‖², hence negative where the score is good.
+//!
+//! Losses of one kind compare scores on the same points; those of different kinds differ by constants that do not depend on the score.
+//! Where s* is known there is also the relative Fisher divergence E‖s − s*‖²/E‖s*‖²: 0 for the exact score, 1 for the score 0.
 
 use crate::data::{Source, all};
-use crate::density::Mixture;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
-use crate::objective::{Batch, Denoising, Objective};
-use crate::registry::nearest;
-use crate::score::Score;
+use crate::levels::Regime;
+use crate::noise::Noise;
+use crate::objective::{Batch, Needs, OBJECTIVES, ObjectiveSettings, Projection, Variate};
+use crate::registry::lookup;
+use crate::score::{Score, ScoreJvp};
 use crate::tensor::{matrix, numbers, repeated};
-
-/// The estimators there are so far.
-pub const ESTIMATORS: &[&str] = &["denoising", "explicit"];
+use std::sync::Arc;
 
 /// A score-matching loss on held-out points.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -32,108 +35,138 @@ pub struct Fisher {
     pub relative_fisher_divergence: Option<f64>,
 }
 
+/// What is measured, and how.
+#[derive(Clone)]
+pub struct Question {
+    /// The objective's name.
+    pub estimator: String,
+    /// The noise level; 0 where the estimator needs no noise.
+    pub sigma: f64,
+    /// The kind of noise.
+    pub noise: Arc<dyn Noise>,
+    /// The exact score of the noisy points, where it is known.
+    pub exact: Option<Arc<dyn Score>>,
+    /// Directions of the sliced estimators.
+    pub projection: Projection,
+    /// h of `finite-difference`, in units of the data.
+    pub step: f64,
+    /// Points, at most.
+    pub n: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
 /// Rows that are evaluated together.
 const CHUNK: usize = 2048;
 
-/// Measures `score` at noise level `sigma` on up to `n` points of `source`; `exact` is the density the points are from, if it is known.
+/// Measures `score` on points of `source`.
 ///
 /// # Errors
 /// An unknown estimator, `explicit` without an exact score, no points, points of another dimension, σ not positive where noise is needed.
-pub fn fisher(
-    score: &dyn Score,
-    exact: Option<&Mixture>,
-    source: &dyn Source,
-    estimator: &str,
-    sigma: f64,
-    n: usize,
-    seed: u64,
-) -> Result<Fisher> {
+pub fn fisher(score: &dyn ScoreJvp, source: &dyn Source, question: &Question) -> Result<Fisher> {
+    let Question { estimator, sigma, noise, exact, projection, step, n, seed } = question;
     let d = score.dim();
     if source.event().len() != d {
         return Err(Error::setting("DATA", format!("points of dimension {d}"), format!("dimension {}", source.event().len())));
     }
-    let wants_exact = match estimator {
-        "denoising" => false,
-        "explicit" => true,
-        other => {
-            let e = Error::setting("--estimator", format!("one of {}", ESTIMATORS.join(", ")), format!("{other:?}"));
-            return Err(match nearest(other, ESTIMATORS.iter().copied()) {
-                Some(near) => e.with_hint(format!("did you mean {near}?")),
-                None => e,
-            });
-        }
-    };
-    if wants_exact && exact.is_none() {
-        return Err(Error::setting("--estimator explicit", "data with a known score (density:…)", "data without"));
-    }
-    if !(sigma.is_finite() && (sigma > 0.0 || (sigma == 0.0 && wants_exact))) {
+    let method = &lookup(OBJECTIVES, "--estimator", estimator)?.value;
+    let settings = ObjectiveSettings { projection: *projection, step: *step, variate: Variate::Off, exact: exact.clone() };
+    let objective = (method.build)(&settings)?;
+    if !(sigma.is_finite() && (*sigma > 0.0 || (*sigma == 0.0 && method.needs != Needs::Noise))) {
         return Err(Error::setting("--sigma", "a positive number", sigma));
     }
-    let key = Key::new(seed, Purpose::Metric);
-    let clean = all(source, n, key)?;
+    let key = Key::new(*seed, Purpose::Metric);
+    let clean = all(source, *n, key)?;
     let n = clean.len() / d;
     if n == 0 {
         return Err(Error::setting("DATA", "at least one held-out point", "none"));
     }
     let device = score.device();
+    let regime = if *sigma > 0.0 { Regime::Noisy } else { Regime::Clean };
     let (mut losses, mut divergence, mut size) = (Vec::with_capacity(n), 0.0f64, 0.0f64);
     for (i, rows) in clean.chunks(CHUNK * d).enumerate() {
         let k = rows.len() / d;
-        let levels = repeated(sigma as f32, k, &device);
-        let x = matrix(rows.to_vec(), k, d, &device);
+        let sigma = repeated(*sigma as f32, k, &device);
+        let clean = matrix(rows.to_vec(), k, d, &device);
+        let batch = Batch { clean, sigma, weight: repeated(1.0, k, &device), regime, noise: noise.clone() };
         let chunk_key = key.at(1 + i as u32);
-        if !wants_exact {
-            let batch = Batch { clean: x.clone(), sigma: levels.clone(), weight: repeated(1.0, k, &device) };
-            losses.extend(numbers(Denoising.loss(score, &batch, chunk_key)).into_iter().map(f64::from));
-        }
-        if let Some(p) = exact {
-            let noise = matrix(chunk_key.for_purpose(Purpose::Noise).normal(0, k, d), k, d, &device);
-            let noisy = x + noise * sigma as f32;
-            let truth = numbers(p.score(noisy.clone(), &levels));
-            let learned = numbers(score.score(noisy, &levels));
-            for (s, t) in learned.chunks(d).zip(truth.chunks(d)) {
-                let gap: f64 = s.iter().zip(t).map(|(s, t)| (f64::from(*s) - f64::from(*t)).powi(2)).sum();
-                divergence += gap;
-                size += t.iter().map(|t| f64::from(*t).powi(2)).sum::<f64>();
-                if wants_exact {
-                    losses.push(gap / 2.0);
-                }
+        losses.extend(numbers(objective.loss(score, &batch, chunk_key)).into_iter().map(f64::from));
+        if let Some(exact) = exact {
+            let points = batch.points(chunk_key);
+            let truth = numbers(exact.score(points.clone(), &batch.sigma));
+            let learned = numbers(score.score(points, &batch.sigma));
+            for (s, t) in learned.iter().zip(&truth) {
+                divergence += (f64::from(*s) - f64::from(*t)).powi(2);
+                size += f64::from(*t).powi(2);
             }
         }
     }
     let loss = losses.iter().sum::<f64>() / n as f64;
     let variance = losses.iter().map(|l| (l - loss).powi(2)).sum::<f64>() / (n.max(2) - 1) as f64;
     Ok(Fisher {
-        sigma,
+        sigma: *sigma,
         n,
         loss,
         standard_error: (variance / n as f64).sqrt(),
-        relative_fisher_divergence: exact.map(|_| divergence / size),
+        relative_fisher_divergence: exact.as_ref().map(|_| divergence / size),
     })
+}
+
+impl Question {
+    /// The question with everything but the estimator and the level at its usual value: Gaussian noise, no exact score, one Rademacher
+    /// direction, 10,000 points, seed 0.
+    pub fn new(estimator: &str, sigma: f64) -> Self {
+        Self {
+            estimator: estimator.to_owned(),
+            sigma,
+            noise: Arc::new(crate::noise::Gaussian),
+            exact: None,
+            projection: Projection { law: crate::objective::Law::Rademacher, count: 1 },
+            step: 0.03,
+            n: 10_000,
+            seed: 0,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::density;
+    use crate::density::{self, Mixture};
+
+    fn explicit(score: &Mixture, exact: &Mixture, sigma: f64) -> Fisher {
+        let exact_score: Arc<dyn Score> = Arc::new(exact.clone());
+        fisher(score, exact, &Question { exact: Some(exact_score), n: 500, ..Question::new("explicit", sigma) }).unwrap()
+    }
 
     #[test]
     fn the_exact_score_has_no_divergence_and_zero_has_all_of_it() {
         let p = density::open("mixture").unwrap();
-        let f = fisher(&p, Some(&p), &p, "explicit", 0.7, 500, 1).unwrap();
+        let f = explicit(&p, &p, 0.7);
         assert_eq!((f.loss, f.relative_fisher_divergence), (0.0, Some(0.0)));
         // A wider Gaussian's score on a standard normal's points: s = −x/4 against −x, so (3/4)² of the size is missing.
         let wide = Mixture::new(vec![density::Component::isotropic(1.0, vec![0.0, 0.0], 2.0)]).unwrap();
-        let normal = density::open("standard-normal").unwrap();
-        let f = fisher(&wide, Some(&normal), &normal, "explicit", 0.0, 500, 1).unwrap();
+        let f = explicit(&wide, &density::open("standard-normal").unwrap(), 0.0);
         assert!((f.relative_fisher_divergence.unwrap() - 0.5625).abs() < 1e-5);
+    }
+
+    #[test]
+    fn every_estimator_of_the_implicit_loss_finds_minus_half_the_size_of_the_true_score() {
+        // E[tr J + ½‖s*‖²] = −½E‖s*‖², for N(m, Σ) −½ tr Σ⁻¹.
+        let p = density::open("gaussian").unwrap();
+        let expected = -0.5 * 3.0 / (2.0 - 0.36);
+        for estimator in ["implicit", "implicit-hutchinson", "sliced", "sliced-vr", "finite-difference"] {
+            let f = fisher(&p, &p, &Question { n: 40_000, ..Question::new(estimator, 0.0) }).unwrap();
+            let far = (f.loss - expected).abs();
+            assert!(far < 4.0 * f.standard_error + 2e-3, "{estimator}: {} ± {} against {expected}", f.loss, f.standard_error);
+        }
     }
 
     #[test]
     fn what_cannot_be_estimated_is_refused() {
         let p = density::open("mixture").unwrap();
-        assert!(fisher(&p, None, &p, "explicit", 0.7, 10, 1).is_err());
-        assert!(fisher(&p, None, &p, "denoising", 0.0, 10, 1).is_err());
-        assert_eq!(fisher(&p, None, &p, "denosing", 0.5, 10, 1).unwrap_err().hint(), Some("did you mean denoising?"));
+        let asked = |name: &str, sigma| fisher(&p, &p, &Question { n: 10, ..Question::new(name, sigma) });
+        assert!(asked("explicit", 0.7).is_err() && asked("denoising", 0.0).is_err() && asked("implicit", 0.0).is_ok());
+        assert_eq!(asked("denosing", 0.5).unwrap_err().hint(), Some("did you mean denoising?"));
     }
 }

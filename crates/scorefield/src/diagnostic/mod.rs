@@ -2,4 +2,4 @@
 
 mod fisher;
 
-pub use fisher::{ESTIMATORS, Fisher, fisher};
+pub use fisher::{Fisher, Question, fisher};

@@ -1,52 +1,55 @@
 //! What a layer may do to a value that depends on the network's input.
 
+use super::Function;
 use crate::net::Linear;
-use crate::tensor::{Tensor, add_silu, layer_norm};
+use crate::tensor::Tensor;
 
-/// An `[n, d]` value inside a network. Arguments of type `Tensor` do not depend on the network's input (they may on σ).
+/// An `[n, d]` value inside a network. Arguments of type `Tensor` do not depend on the network's input (they may on σ and on the
+/// parameters).
 pub trait Value: Clone {
     /// The value itself, `[n, d]`.
     fn primal(&self) -> &Tensor<2>;
-    /// x W + b.
-    fn linear(self, layer: &Linear) -> Self;
-    /// SiLU(x + c), elementwise.
-    fn add_silu(self, c: Tensor<2>) -> Self;
-    /// Each row to mean 0 and variance 1.
-    fn layer_norm(self) -> Self;
+
+    /// L x for a map that is linear in each row: `f` sees any number of rows, and treats each alone.
+    fn linear_map(self, f: impl Fn(Tensor<2>) -> Tensor<2>) -> Self;
+
+    /// x + c with `c` of the same shape or one that broadcasts to it.
+    fn shift(self, c: Tensor<2>) -> Self;
+
+    /// c·x, `c` being `[n, d]`, `[n, 1]`, `[1, d]` or `[1, 1]`.
+    fn scale(self, c: Tensor<2>) -> Self;
+
     /// x + y.
     fn plus(self, other: Self) -> Self;
-    /// Each row times one number, `c` being `[n, 1]`.
-    fn scale_rows(self, c: Tensor<2>) -> Self;
-    /// x + c with a constant c of the same shape (or one that broadcasts to it).
-    fn shift(self, c: Tensor<2>) -> Self;
-}
 
-impl Value for Tensor<2> {
-    fn primal(&self) -> &Tensor<2> {
-        self
+    /// B(x, y) for a map that is linear in each row of either argument.
+    fn bilinear(self, other: Self, f: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<2>) -> Self;
+
+    /// f(x), number by number.
+    fn apply(self, f: Function) -> Self;
+
+    /// The features of several values side by side, `[n, d₁ + d₂ + …]`.
+    fn concat(parts: Vec<Self>) -> Self;
+
+    /// Each row to mean 0 and variance 1.
+    fn layer_norm(self) -> Self;
+
+    /// x·y, number by number.
+    fn times(self, other: Self) -> Self {
+        self.bilinear(other, |x, y| x * y)
     }
 
+    /// x W + b.
     fn linear(self, layer: &Linear) -> Self {
-        layer.apply(self)
+        let y = self.linear_map(|x| layer.apply_linear_part(x));
+        match layer.bias_row() {
+            Some(bias) => y.shift(bias),
+            None => y,
+        }
     }
 
+    /// SiLU(x + c).
     fn add_silu(self, c: Tensor<2>) -> Self {
-        add_silu(self, c)
-    }
-
-    fn layer_norm(self) -> Self {
-        layer_norm(self)
-    }
-
-    fn plus(self, other: Self) -> Self {
-        self + other
-    }
-
-    fn scale_rows(self, c: Tensor<2>) -> Self {
-        self * c
-    }
-
-    fn shift(self, c: Tensor<2>) -> Self {
-        self + c
+        self.shift(c).apply(Function::Silu)
     }
 }

@@ -28,7 +28,7 @@ impl LevelEmbedding {
     /// The features of each level.
     pub fn apply(&self, c: &Tensor<1>) -> Tensor<2> {
         let [n] = c.dims();
-        let angles = c.clone().reshape([n, 1]) * self.frequencies.clone();
+        let angles = c.clone().reshape([n, 1]) * self.frequencies.clone().cast(c.dtype());
         Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1)
     }
 }

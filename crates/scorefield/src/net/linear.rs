@@ -41,8 +41,8 @@ impl Linear {
     /// x W + b for `x` `[n, inputs]`.
     pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         let y = self.apply_linear_part(x);
-        match &self.bias {
-            Some(bias) => y + bias.get::<1>().unsqueeze(),
+        match self.bias_row() {
+            Some(bias) => y + bias,
             None => y,
         }
     }
@@ -50,6 +50,21 @@ impl Linear {
     /// x W: what the layer does to a derivative.
     pub fn apply_linear_part(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.weight.get::<2>())
+    }
+
+    /// b as a row `[1, outputs]`, if there is one.
+    pub fn bias_row(&self) -> Option<Tensor<2>> {
+        self.bias.as_ref().map(|bias| bias.get::<1>().unsqueeze())
+    }
+
+    /// W `[inputs, outputs]`.
+    pub fn weight(&self) -> Tensor<2> {
+        self.weight.get::<2>()
+    }
+
+    /// W and then b, flat, as the fused network takes them.
+    pub fn flat(&self) -> Vec<Tensor<1>> {
+        [Some(&self.weight), self.bias.as_ref()].into_iter().flatten().map(Parameter::flat).collect()
     }
 
     /// Visits `name.weight` and `name.bias`.

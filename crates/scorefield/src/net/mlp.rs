@@ -107,7 +107,7 @@ impl Parameters for Mlp {
 }
 
 fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) -> Result<Box<dyn Network>> {
-    let NetSettings { width, depth, embedding } = *settings;
+    let NetSettings { width, depth, embedding, .. } = *settings;
     if embedding % 2 == 1 {
         return Err(Error::setting("net.embedding", "an even number", embedding));
     }
@@ -127,47 +127,8 @@ pub(super) const ENTRY: Entry<Build> = Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jet::Dual;
     use crate::key::Purpose;
     use crate::tensor::{matrix, numbers, vector};
-
-    fn perturbed(dim: usize) -> Mlp {
-        let device = Device::flex();
-        let key = Key::new(5, Purpose::Init);
-        let mut net = MlpConfig { dim, width: 32, depth: 2, embedding: 8 }.init(key, &device);
-        let mut row = 1000;
-        // Zero-initialised layers would hide errors: give every parameter a value.
-        net.visit_mut(&mut |_, p| {
-            row += 1;
-            let noise = key.at(row).normal(0, 1, p.len());
-            let values = p.numbers().iter().zip(noise).map(|(a, z)| a + 0.2 * z).collect();
-            *p = Parameter::new(values, p.shape(), &device);
-        });
-        net
-    }
-
-    #[test]
-    fn the_dual_pass_carries_the_directional_derivative() {
-        let device = Device::flex();
-        let (n, d) = (5, 3);
-        let net = perturbed(d);
-        let key = Key::new(9, Purpose::Noise);
-        let (x, v) = (key.normal(0, n, d), key.at(1).normal(0, n, d));
-        let c = vector(vec![-1.0, -0.5, 0.0, 0.3, 1.0], &device);
-        let dual = net.forward(Dual { primal: matrix(x.clone(), n, d, &device), tangent: matrix(v.clone(), n, d, &device) }, &c);
-        let h = 1e-2;
-        let at = |sign: f32| {
-            let moved = x.iter().zip(&v).map(|(x, v)| x + sign * h * v).collect();
-            numbers(net.forward(matrix(moved, n, d, &device), &c))
-        };
-        let (plus, minus, tangent) = (at(1.0), at(-1.0), numbers(dual.tangent));
-        assert_eq!(numbers(dual.primal), at(0.0));
-        for i in 0..n * d {
-            let slope = (plus[i] - minus[i]) / (2.0 * h);
-            // Central differences in f32: truncation h² plus rounding 1e-7/h, both about 1e-4 of the values' size.
-            assert!((slope - tangent[i]).abs() < 2e-3 * (1.0 + slope.abs()), "{i}: {slope} against {}", tangent[i]);
-        }
-    }
 
     #[test]
     fn an_untrained_network_is_zero() {

@@ -4,34 +4,67 @@
 //! which is the object the rest of the library holds. Adding one is a file here and a row in [`NETS`].
 
 mod embedding;
+mod energy_mlp;
 mod linear;
 mod mlp;
 mod parameter;
+mod plain_mlp;
+mod stack;
 
 pub use embedding::LevelEmbedding;
+pub use energy_mlp::EnergyMlp;
 pub use linear::{Init, Linear};
 pub use mlp::{Mlp, MlpConfig};
 pub use parameter::{Parameter, Parameters, flatten, parameter_count, unflatten};
+pub use plain_mlp::PlainMlp;
+pub use stack::Stack;
 
 use crate::data::EventShape;
 use crate::error::Result;
-use crate::jet::{Dual, Value};
+use crate::jet::{Jet, Order, Value};
 use crate::key::Key;
 use crate::registry::Entry;
-use crate::tensor::{Device, Tensor};
+use crate::tensor::{Device, Tensor, by_point, unit_vectors};
+
+/// What a network's output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// `[n, d]`: the variable part of a score.
+    Score,
+    /// `[n, 1]`: the variable part of an energy, whose negative gradient is the score.
+    Energy,
+}
 
 /// A network's own formula and its parameters.
 pub trait Forward: Parameters + Clone + Send + Sync + 'static {
     /// F_θ(x, c): `x` is `[n, d]`, already scaled to about unit variance; `c` `[n]` is the noise level on the network's own scale.
     fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V;
+
+    /// What the output is.
+    fn output(&self) -> Output {
+        Output::Score
+    }
+
+    /// Of an energy: ∂F/∂x, `[n, d]`, differentiable by the parameters. By jets along the d unit directions unless the network knows a
+    /// shorter way.
+    fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+        let [n, d] = x.dims();
+        let unit = unit_vectors(n, d, 0, d, &x.device()).cast(x.dtype());
+        let (_, first, _) = self.forward(Jet::line(x, unit, Order::First), c).into_parts();
+        by_point(first, n).reshape([n, d])
+    }
 }
 
 /// A [`Forward`] whose type is forgotten.
 pub trait Network: Parameters + Send + Sync {
-    /// F_θ(x, c), `[n, d]`.
+    /// F_θ(x, c), `[n, d]` or `[n, 1]`.
     fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
-    /// F_θ and its derivative in the direction that `x` carries.
-    fn dual(&self, x: Dual, c: &Tensor<1>) -> Dual;
+    /// F_θ with its derivatives along the directions that `x` carries.
+    fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet;
+    /// Of an energy: ∂F/∂x, `[n, d]`.
+    fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
+    /// What the output is.
+    fn output(&self) -> Output;
     /// A copy that shares nothing that can change.
     fn boxed_clone(&self) -> Box<dyn Network>;
 }
@@ -41,8 +74,16 @@ impl<N: Forward> Network for N {
         self.forward(x, c)
     }
 
-    fn dual(&self, x: Dual, c: &Tensor<1>) -> Dual {
+    fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
         self.forward(x, c)
+    }
+
+    fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+        Forward::gradient(self, x, c)
+    }
+
+    fn output(&self) -> Output {
+        Forward::output(self)
     }
 
     fn boxed_clone(&self) -> Box<dyn Network> {
@@ -50,19 +91,30 @@ impl<N: Forward> Network for N {
     }
 }
 
+/// How many noise levels a network must tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LevelCount {
+    /// One, or no noise at all.
+    One,
+    /// Many: the level is an input.
+    Many,
+}
+
 /// Sizes a user may choose; each network reads the ones it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetSettings {
     /// Features of a hidden layer.
     pub width: usize,
-    /// Residual blocks.
+    /// Residual blocks, or hidden layers.
     pub depth: usize,
     /// Features of the noise-level embedding.
     pub embedding: usize,
+    /// Whether there is more than one noise level.
+    pub levels: LevelCount,
 }
 
 /// Makes a network for one event shape with fresh parameters drawn from a key.
 pub type Build = fn(&NetSettings, &EventShape, Key, &Device) -> Result<Box<dyn Network>>;
 
 /// The networks a user may name.
-pub static NETS: &[Entry<Build>] = &[mlp::ENTRY];
+pub static NETS: &[Entry<Build>] = &[mlp::ENTRY, plain_mlp::ENTRY, energy_mlp::ENTRY];

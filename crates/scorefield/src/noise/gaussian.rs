@@ -1,20 +1,34 @@
-//! Kinds of noise with a closed-form score. So far one: n ~ N(0, I), ∇ log q_σ(x̃ given x) = (x − x̃)/σ² = −n/σ.
+//! Gaussian noise: n ~ N(0, 1) in each coordinate, ψ(n) = −n.
 
+use super::Noise;
+use crate::key::Key;
 use crate::registry::Entry;
+use std::sync::Arc;
 
-/// The law of n in x̃ = x + σ·n.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noise {
-    /// Standard normal.
-    Gaussian,
+/// See the head of this file.
+#[derive(Clone, Copy, Debug)]
+pub struct Gaussian;
+
+impl Noise for Gaussian {
+    fn sample(&self, key: Key, first_row: u64, n: usize, d: usize) -> Vec<f32> {
+        key.normal(first_row, n, d)
+    }
+
+    fn score(&self, n: f32) -> f32 {
+        -n
+    }
+
+    fn information(&self) -> f64 {
+        1.0
+    }
 }
 
-/// The noises a user may name.
-pub static NOISES: &[Entry<Noise>] = &[Entry {
+/// The registry's row.
+pub(super) const ENTRY: Entry<super::MakeNoise> = Entry {
     name: "gaussian",
     aliases: &["normal"],
     summary: "standard normal noise: what Tweedie's formula, samplers and likelihoods need",
-    formula: "∇ log q_σ(x̃|x) = (x − x̃)/σ²",
+    formula: "ψ(n) = −n, so ∇ log q_σ(x̃|x) = (x − x̃)/σ²",
     source: "Vincent 2011",
-    value: Noise::Gaussian,
-}];
+    value: || Arc::new(Gaussian),
+};

@@ -7,14 +7,16 @@
 mod edm;
 mod gaussian;
 mod geometric;
+mod kind;
 mod schedule;
 mod single;
 mod variance_exploding;
 mod variance_preserving;
 
 pub use edm::Edm;
-pub use gaussian::{NOISES, Noise};
+pub use gaussian::Gaussian;
 pub use geometric::Geometric;
+pub use kind::{MakeNoise, NOISES, Noise};
 pub use schedule::{SCHEDULES, Schedule, ScheduleSettings};
 pub use single::Single;
 pub use variance_exploding::VarianceExploding;

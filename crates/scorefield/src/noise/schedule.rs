@@ -2,7 +2,7 @@
 
 use super::{edm, geometric, single, variance_exploding, variance_preserving};
 use crate::error::{Error, Result};
-use crate::levels::Levels;
+use crate::levels::{Levels, Regime};
 use crate::registry::Entry;
 use std::fmt::Debug;
 
@@ -29,6 +29,11 @@ pub trait Schedule: Debug + Send + Sync {
     /// λ(σ), what training multiplies ½‖s_θ − ∇ log q_σ‖² by. σ² (Song & Ermon 2019) unless the schedule says otherwise.
     fn weight(&self, sigma: f64) -> f64 {
         sigma * sigma
+    }
+
+    /// Whether there is noise at all.
+    fn regime(&self) -> Regime {
+        if self.range().1 > 0.0 { Regime::Noisy } else { Regime::Clean }
     }
 
     /// `n` levels from the largest to the smallest.

@@ -1,4 +1,4 @@
-//! One noise level: plain denoising score matching (Vincent 2011).
+//! One noise level: plain denoising score matching (Vincent 2011). Level 0 is no noise: plain score matching (Hyvärinen 2005).
 
 use super::edm;
 use super::schedule::{Build, Schedule, ScheduleSettings};
@@ -18,12 +18,17 @@ impl Schedule for Single {
         self.sigma
     }
 
+    /// Without noise σ_data²: like the others, it makes the loss a number without units.
     fn weight(&self, sigma: f64) -> f64 {
-        edm::weight(sigma, self.sigma_data)
+        if sigma == 0.0 { self.sigma_data * self.sigma_data } else { edm::weight(sigma, self.sigma_data) }
     }
 
     fn levels(&self, n: usize) -> Result<Levels> {
         match n {
+            _ if self.sigma == 0.0 => {
+                Err(Error::setting("a ladder of noise levels", "a model of noisy data", "one without noise (sigma = 0)")
+                    .with_hint("--sampler langevin needs no ladder"))
+            }
             0 => Levels::new(vec![]),
             _ => Levels::new(vec![self.sigma]),
         }
@@ -32,8 +37,8 @@ impl Schedule for Single {
 
 fn build(settings: &mut ScheduleSettings, sigma_data: f64) -> Result<Box<dyn Schedule>> {
     match settings.sigma {
-        Some(sigma) if sigma.is_finite() && sigma > 0.0 => Ok(Box::new(Single { sigma, sigma_data })),
-        Some(sigma) => Err(Error::setting("schedule.sigma (--sigma)", "a positive number", sigma)),
+        Some(sigma) if sigma.is_finite() && sigma >= 0.0 => Ok(Box::new(Single { sigma, sigma_data })),
+        Some(sigma) => Err(Error::setting("schedule.sigma (--sigma)", "zero or a positive number", sigma)),
         None => Err(Error::setting("schedule.sigma (--sigma)", "the one noise level of --schedule single", "nothing")),
     }
 }
@@ -42,7 +47,7 @@ fn build(settings: &mut ScheduleSettings, sigma_data: f64) -> Result<Box<dyn Sch
 pub(super) const ENTRY: Entry<Build> = Entry {
     name: "single",
     aliases: &["fixed"],
-    summary: "one noise level, given by --sigma",
+    summary: "one noise level, given by --sigma; 0 is no noise",
     formula: "σ(t) = σ",
     source: "Vincent 2011",
     value: build,

@@ -4,23 +4,32 @@
 //! settings, so that the recipe in a run folder says everything.
 
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
+use super::raw::Switch;
 use super::{Recipe, Resolved, Value};
-use crate::data::{self, Dataset, Dequantise, Moments, Origin, Source, Standardise, Standardised};
+use crate::data::{self, Dataset, Dequantise, First, Moments, Origin, Source, Standardise, Standardised};
 use crate::density;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::model::{Model, Precondition};
-use crate::net::{NETS, NetSettings};
-use crate::noise::{NOISES, SCHEDULES, Schedule, ScheduleSettings};
-use crate::objective::{OBJECTIVES, Objective};
+use crate::levels::Regime;
+use crate::net::{LevelCount, NETS, NetSettings};
+use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
+use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
+use crate::score::Score;
 use crate::tensor::Device;
-use crate::train::{Decay, TrainConfig};
+use crate::train::{Batches, Decay, TrainConfig, Validation};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Rows that the mean and σ_data are measured on, at most.
 const MEASURED_ROWS: usize = 100_000;
+
+/// Held-out rows that judge the weights, at most, and how many of them are evaluated together.
+const JUDGED_ROWS: u64 = 4096;
+const JUDGED_AT_ONCE: u64 = 1024;
+/// The largest dimension at which held-out points are judged with the exact trace.
+const JUDGED_EXACTLY: usize = 64;
 
 /// Everything that training needs, made from a recipe.
 pub struct Assembled {
@@ -36,8 +45,12 @@ pub struct Assembled {
     pub precondition: Precondition,
     /// The noise levels.
     pub schedule: Box<dyn Schedule>,
+    /// The kind of noise.
+    pub noise: Arc<dyn Noise>,
     /// The loss.
     pub objective: Box<dyn Objective>,
+    /// The loss that judges weights on held-out points, where that is wanted.
+    judge: Option<Box<dyn Objective>>,
     /// Settings of the loop.
     pub config: TrainConfig,
 }
@@ -54,9 +67,9 @@ impl Assembled {
         let (place, name) = named("net.name", &recipe.net.name);
         lookup(NETS, &place, &name)?;
         let (place, name) = named("noise.name", &recipe.noise.name);
-        lookup(NOISES, &place, &name)?;
+        let noise = (lookup(NOISES, &place, &name)?.value)();
         let (place, name) = named("objective.name", &recipe.objective.name);
-        let objective = (lookup(OBJECTIVES, &place, &name)?.value)();
+        let method = lookup(OBJECTIVES, &place, &name)?;
         let (place, name) = named("schedule.name", &recipe.schedule.name);
         let schedule = lookup(SCHEDULES, &place, &name)?;
 
@@ -81,6 +94,14 @@ impl Assembled {
         let precondition = measure(&dataset, standardise.as_ref())?;
 
         let mut levels = level_settings(&recipe);
+        if schedule.name == "single" && levels.sigma.is_none() && method.value.needs != Needs::Noise {
+            levels.sigma = Some(0.0);
+            resolved.derive("schedule.sigma", &Value::Number(0.0), &format!("{} needs no noise", method.name));
+        }
+        if levels.sigma == Some(0.0) && method.value.needs == Needs::Noise {
+            let problem = format!("{} needs noise: sigma must be positive, got 0", method.name);
+            return Err(Error::recipe(problem, resolved.place("schedule.sigma")));
+        }
         let schedule = (schedule.value)(&mut levels, f64::from(precondition.sigma_data))?;
         let how = format!("from the data: sigma_data = {}", precondition.sigma_data);
         let numbers = [
@@ -99,7 +120,31 @@ impl Assembled {
         }
         let recipe = resolved.check()?;
         let config = config(&recipe);
-        Ok(Self { recipe, dataset, source, standardise, precondition, schedule, objective, config })
+        let precondition = Precondition { regime: schedule.regime(), ..precondition };
+        let objective = (method.value.build)(&objective_settings(&recipe, &*schedule, &precondition, standardise.is_some())?)?;
+        let judge = judge(&recipe, method.value.needs, &dataset, precondition.mean.len(), resolved)?;
+        Ok(Self { recipe, dataset, source, standardise, precondition, schedule, noise, objective, judge, config })
+    }
+
+    /// The watch on held-out points, where the recipe wants one.
+    ///
+    /// # Errors
+    /// Held-out points that cannot be read.
+    pub fn validation(&self, device: &Device) -> Result<Option<Validation<'_>>> {
+        let Some(objective) = self.judge.as_deref() else { return Ok(None) };
+        let held_out: Arc<dyn Source> = match &self.standardise {
+            Some(map) => Arc::new(Standardised::new(self.dataset.held_out.clone(), map.clone())),
+            None => self.dataset.held_out.clone(),
+        };
+        let rows = held_out.len().unwrap_or(JUDGED_ROWS).clamp(1, JUDGED_ROWS);
+        let at_once = rows.min(JUDGED_AT_ONCE);
+        // Other random numbers than those of training.
+        let seed = !self.recipe.seed;
+        let batches = Batches::new(&*held_out, &*self.schedule, &self.noise, at_once as usize, seed);
+        let device = device.clone().without_autodiff();
+        let batches = (0..rows / at_once).map(|i| batches.at(i, &device)).collect::<Result<_>>()?;
+        let every = self.recipe.train.validate_every;
+        Ok(Some(Validation { batches, objective, every, key: Key::new(seed, Purpose::Metric) }))
     }
 
     /// A fresh model with this recipe's network, on `device` (give it the device with gradients to train).
@@ -118,7 +163,8 @@ pub(super) fn build_model(
     event: data::EventShape,
     device: &Device,
 ) -> Result<Model> {
-    let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding };
+    let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
+    let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels };
     let build = lookup(NETS, "net.name", &recipe.net.name)?.value;
     let net = build(&sizes, &event, Key::new(recipe.seed, Purpose::Init), device)?;
     Ok(Model::new(net, precondition, event, device))
@@ -160,7 +206,79 @@ pub fn open_data(recipe: &Recipe) -> Result<Dataset> {
         size: raw.size,
         ..Default::default()
     };
-    open_source(&raw.source, &options)
+    let dataset = open_source(&raw.source, &options)?;
+    match raw.rows {
+        None => Ok(dataset),
+        Some(rows) => limited(dataset, rows, raw.held_out),
+    }
+}
+
+/// A data set of `rows` points in all, the first of each part in their usual proportion.
+fn limited(mut dataset: Dataset, rows: u64, share: f64) -> Result<Dataset> {
+    let held_out = (rows as f64 * share).round() as u64;
+    if held_out >= rows {
+        return Err(Error::setting("data.rows", format!("something left to train on with held_out = {share}"), rows));
+    }
+    dataset.train = Arc::new(First::new(dataset.train, rows - held_out));
+    dataset.held_out = Arc::new(First::new(dataset.held_out, held_out));
+    dataset.fingerprint = format!("{}, the first {rows} rows", dataset.fingerprint);
+    dataset.note.push(format!("Only {rows} points were used, {held_out} of them held out."));
+    Ok(dataset)
+}
+
+fn objective_settings(
+    recipe: &Recipe,
+    schedule: &dyn Schedule,
+    precondition: &Precondition,
+    standardised: bool,
+) -> Result<ObjectiveSettings> {
+    let raw = &recipe.objective;
+    let scale = f64::from(precondition.sigma_data);
+    let (low, high) = schedule.range();
+    // One level well below the data's own scale is where the variate pays for its second evaluation.
+    let small = low == high && high < 0.25 * scale;
+    Ok(ObjectiveSettings {
+        projection: Projection { law: raw.projection, count: raw.projections },
+        step: raw.fd_step * scale,
+        variate: match raw.control_variate {
+            Switch::On => Variate::On,
+            Switch::Auto if small => Variate::On,
+            Switch::Auto | Switch::Off => Variate::Off,
+        },
+        exact: match recipe.data.source.strip_prefix("density:") {
+            Some(name) if !standardised && recipe.noise.name == "gaussian" => Some(Arc::new(density::open(name)?) as Arc<dyn Score>),
+            _ => None,
+        },
+    })
+}
+
+/// What judges the weights on held-out points: the implicit loss, which all losses of its family estimate, exactly where d allows.
+fn judge(recipe: &Recipe, needs: Needs, dataset: &Dataset, d: usize, resolved: &Resolved) -> Result<Option<Box<dyn Objective>>> {
+    let held_out = dataset.held_out.len() != Some(0);
+    let wanted = match recipe.train.keep_best {
+        Switch::Off => false,
+        // An endless source is never learnt by heart.
+        Switch::Auto => needs == Needs::Derivatives && held_out && dataset.train.len().is_some(),
+        Switch::On if !held_out => {
+            let problem = "keep_best needs held-out points, and there are none";
+            return Err(Error::recipe(problem, resolved.place("train.keep_best")).with_hint("--held-out 0.1 holds a tenth out"));
+        }
+        Switch::On => true,
+    };
+    if !wanted {
+        return Ok(None);
+    }
+    if needs == Needs::Noise {
+        let method = lookup(OBJECTIVES, "objective.name", &recipe.objective.name)?;
+        let projection = Projection { law: recipe.objective.projection, count: 1 };
+        let settings = ObjectiveSettings { projection, step: 1.0, variate: Variate::Off, exact: None };
+        return Ok(Some((method.value.build)(&settings)?));
+    }
+    Ok(Some(if d <= JUDGED_EXACTLY {
+        Box::new(Implicit)
+    } else {
+        Box::new(SlicedVr { projection: Projection { law: recipe.objective.projection, count: 4 } })
+    }))
 }
 
 /// Any DATA of the contract, `density:…` included.
@@ -186,8 +304,9 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
 }
 
 fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
+    let regime = Regime::Noisy;
     if standardise.is_some() {
-        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0 });
+        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0, regime });
     }
     let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
     // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
@@ -196,7 +315,7 @@ fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Preco
         return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
             .with_hint("rescale the data, or use --standardise on"));
     }
-    Ok(Precondition { mean: moments.mean, sigma_data })
+    Ok(Precondition { mean: moments.mean, sigma_data, regime })
 }
 
 fn config(recipe: &Recipe) -> TrainConfig {

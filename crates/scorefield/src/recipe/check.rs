@@ -119,14 +119,14 @@ mod tests {
     fn a_number_out_of_range_is_named_with_file_line_and_key() {
         assert_eq!(
             complaint("\n\n\n\n\n[schedule]\nsigma = -0.5"),
-            "sigma must be positive, got -0.5 (recipe.toml, line 7: schedule.sigma)"
+            "sigma must be zero or more, got -0.5 (recipe.toml, line 7: schedule.sigma)"
         );
     }
 
     #[test]
     fn a_flag_and_a_variable_are_their_own_place() {
-        let flag = Layers::new().set("schedule.sigma", "0", Origin::Flag("--sigma".into())).unwrap().build().unwrap();
-        assert_eq!(flag.check().unwrap_err().to_string(), "sigma must be positive, got 0 (--sigma)");
+        let flag = Layers::new().set("schedule.sigma", "-1", Origin::Flag("--sigma".into())).unwrap().build().unwrap();
+        assert_eq!(flag.check().unwrap_err().to_string(), "sigma must be zero or more, got -1 (--sigma)");
         let variable = Layers::new().environment([("SCOREFIELD_STEPS".into(), "0".into())]).unwrap().build().unwrap();
         assert_eq!(variable.check().unwrap_err().to_string(), "steps must be positive, got 0 (SCOREFIELD_STEPS)");
     }

@@ -88,7 +88,13 @@ fn go(
     };
     let resumed_from = state.step;
     let parameters = parameter_count(state.model.net());
-    let task = Task { source: &*parts.source, schedule: &*parts.schedule, objective: &*parts.objective };
+    let task = Task {
+        source: &*parts.source,
+        schedule: &*parts.schedule,
+        noise: parts.noise.clone(),
+        objective: &*parts.objective,
+        validation: parts.validation(device)?,
+    };
     let done = train(&mut state, &task, &parts.config, &mut keeper, observer);
     let (warnings, saved) = (std::mem::take(&mut keeper.warnings), keeper.state.clone());
     drop(keeper);
@@ -163,7 +169,8 @@ impl Checkpoint for Keeper<'_> {
 
     fn log(&mut self, r: &LogRecord) -> Result<()> {
         let seconds = self.seconds_before + r.seconds;
-        self.metrics.append(&Row::new(r.step, [("loss", r.loss), ("lr", r.lr), ("grad_norm", r.grad_norm), ("seconds", seconds)]))
+        let numbers = [("loss", r.loss), ("lr", r.lr), ("grad_norm", r.grad_norm), ("seconds", seconds)];
+        self.metrics.append(&Row::new(r.step, numbers.into_iter().chain(r.held_out.map(|loss| ("held_out_loss", loss)))))
     }
 }
 
@@ -233,7 +240,8 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     let parameter_count = parameter_count(state.model.net());
     let mut timed = |more: u64| -> Result<f64> {
         parts.config.steps = state.step + more;
-        let task = Task { source: &*parts.source, schedule: &*parts.schedule, objective: &*parts.objective };
+        let (noise, objective) = (parts.noise.clone(), &*parts.objective);
+        let task = Task { source: &*parts.source, schedule: &*parts.schedule, noise, objective, validation: None };
         Ok(train(&mut state, &task, &parts.config, &mut (), &mut ())?.seconds / more as f64)
     };
     timed(3)?;

@@ -125,18 +125,21 @@ impl Layers {
         Ok(self)
     }
 
-    /// Lays what is recommended for the source directly over the defaults, below everything given so far; call it last.
+    /// Lays what is recommended for the objective and the source directly over the defaults, below everything given so far; call it last.
     ///
     /// # Errors
     /// None for the recipes that come with the program.
     pub fn recommended(mut self) -> Result<Self> {
-        let source = match self.given.get("data.source") {
-            Some((value, _)) => value.to_string(),
-            None => RawRecipe::default().data.source,
-        };
-        for given in recommended::settings(&source)? {
-            let origin = Origin::Derived(format!("recommended for {source}"));
-            self.given.entry(given.setting.key).or_insert((given.value, origin));
+        let defaults = RawRecipe::default();
+        let chosen = |key: &str, default: String| self.given.get(key).map_or(default, |(value, _)| value.to_string());
+        let (source, objective) =
+            (chosen("data.source", defaults.data.source), chosen("objective.name", defaults.objective.name));
+        let of_objective = (recommended::for_objective(&objective)?, objective);
+        for (settings, what) in [of_objective, (recommended::settings(&source)?, source)] {
+            for given in settings {
+                let origin = Origin::Derived(format!("recommended for {what}"));
+                self.given.entry(given.setting.key).or_insert((given.value, origin));
+            }
         }
         Ok(self)
     }

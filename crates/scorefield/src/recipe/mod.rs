@@ -31,7 +31,7 @@ pub use file::MAX_RECIPE_BYTES;
 pub use job::{Plan, Trained, plan, train_new, train_resumed};
 pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
 pub use origin::Origin;
-pub use raw::{Data, Decay, Dequantise, Named, Net, RawRecipe, Schedule, Standardise, Train};
+pub use raw::{Data, Decay, Dequantise, Named, Net, Objective, RawRecipe, Schedule, Standardise, Switch, Train};
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
 pub use target::{Target, TrainedModel};
 pub use value::Value;

@@ -1,5 +1,6 @@
 //! The settings as plain data, not yet checked, and all their default values.
 
+use crate::objective::Law;
 use serde::{Deserialize, Serialize};
 
 /// Every setting of a training run. `None` means: resolved later, from the data or by the schedule.
@@ -17,8 +18,8 @@ pub struct RawRecipe {
     pub noise: Named,
     /// The noise levels.
     pub schedule: Schedule,
-    /// The loss, by registry name.
-    pub objective: Named,
+    /// The loss.
+    pub objective: Objective,
     /// The training loop.
     pub train: Train,
 }
@@ -47,6 +48,8 @@ pub struct Data {
     pub standardise: Standardise,
     /// Side length to which images are resized, in pixels.
     pub size: Option<usize>,
+    /// How many points there are to be had, training and held-out ones together.
+    pub rows: Option<u64>,
 }
 
 /// The network.
@@ -79,6 +82,21 @@ pub struct Schedule {
     pub p_mean: Option<f64>,
     /// Standard deviation of ln σ in training (EDM).
     pub p_std: Option<f64>,
+}
+
+/// The loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Objective {
+    /// The registry name.
+    pub name: String,
+    /// The law of the sliced losses' directions.
+    pub projection: Law,
+    /// Directions a point.
+    pub projections: usize,
+    /// The step of `finite-difference`, in standard deviations of the data.
+    pub fd_step: f64,
+    /// Whether `denoising` subtracts its control variate.
+    pub control_variate: Switch,
 }
 
 /// The training loop.
@@ -114,6 +132,10 @@ pub struct Train {
     pub checkpoint_every: u64,
     /// How many checkpoints are kept.
     pub keep: usize,
+    /// Whether held-out points decide which weights are used.
+    pub keep_best: Switch,
+    /// Steps between two looks at the held-out points.
+    pub validate_every: u64,
 }
 
 /// Every default value of the project's recipes stands here and nowhere else.
@@ -129,6 +151,7 @@ impl Default for RawRecipe {
                 dequantise: Dequantise::Auto,
                 standardise: Standardise::Auto,
                 size: None,
+                rows: None,
             },
             net: Net { name: "mlp".to_owned(), width: 256, depth: 4, embedding: 64 },
             noise: Named { name: "gaussian".to_owned() },
@@ -141,7 +164,13 @@ impl Default for RawRecipe {
                 p_mean: None,
                 p_std: None,
             },
-            objective: Named { name: "denoising".to_owned() },
+            objective: Objective {
+                name: "denoising".to_owned(),
+                projection: Law::Rademacher,
+                projections: 1,
+                fd_step: 0.03,
+                control_variate: Switch::Auto,
+            },
             train: Train {
                 steps: 8000,
                 batch: 256,
@@ -158,6 +187,8 @@ impl Default for RawRecipe {
                 log_every: 50,
                 checkpoint_every: 1000,
                 keep: 2,
+                keep_best: Switch::Auto,
+                validate_every: 100,
             },
         }
     }
@@ -219,5 +250,17 @@ words! {
         Cosine = "cosine",
         /// It does not.
         Constant = "constant",
+    }
+}
+
+words! {
+    /// Something that is done, not done, or done where it helps.
+    Switch {
+        /// Where it helps.
+        Auto = "auto",
+        /// Always.
+        On = "on",
+        /// Never.
+        Off = "off",
     }
 }

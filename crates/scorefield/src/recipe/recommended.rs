@@ -1,14 +1,26 @@
 //! Recipes that come with the program: what works for a known source where the user says nothing else.
 //!
-//! They lie directly over the defaults, below recipe files, variables and flags. Adding one is a file in `recipes/` and a row here.
+//! They lie directly over the defaults, below recipe files, variables and flags: what suits the objective first, then what suits the
+//! source. Adding one is a file in `recipes/` and a row here.
 
 use super::file::{Given, parse};
 use crate::error::Result;
+use crate::objective::{Needs, OBJECTIVES};
 use std::path::Path;
 
 /// Source, and its recipe.
 static RECOMMENDED: &[(&str, &str)] =
     &[("digits", include_str!("../../recipes/digits.toml")), ("mnist", include_str!("../../recipes/mnist.toml"))];
+
+/// The settings recommended for an objective, by its registry name or an alias; none for `denoising` and for names that are unknown.
+pub(super) fn for_objective(name: &str) -> Result<Vec<Given>> {
+    let row = OBJECTIVES.iter().find(|e| e.name == name || e.aliases.contains(&name));
+    let text = match row.map(|e| e.value.needs) {
+        Some(Needs::Derivatives | Needs::Exact) => include_str!("../../recipes/derivatives.toml"),
+        Some(Needs::Noise) | None => "",
+    };
+    parse(Path::new("recommended recipe"), text)
+}
 
 /// The settings recommended for a source; none for a source that has no recipe of its own.
 pub(super) fn settings(source: &str) -> Result<Vec<Given>> {

@@ -1,7 +1,8 @@
 //! The table of settings: key, kind and range, what may change on `--resume`, and one line of explanation each.
 
-use super::raw::{Decay, Dequantise, RawRecipe, Standardise};
+use super::raw::{Decay, Dequantise, RawRecipe, Standardise, Switch};
 use super::value::{Field, Value};
+use crate::objective::Law;
 
 /// What a setting's value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -174,13 +175,14 @@ pub static SETTINGS: &[Setting] = &[
     setting!(data.dequantise, Kind::Word(Dequantise::WORDS), Fixed, "uniform noise on 8-bit levels"),
     setting!(data.standardise, Kind::Word(Standardise::WORDS), Fixed, "columns to mean 0 and standard deviation 1"),
     setting!(data.size, Kind::Count(1, 16_384), Fixed, "side length of resized images, pixels", "images keep their size"),
+    setting!(data.rows, Kind::Count(1, MOST_SEED), Fixed, "points to be had, training and held-out together", "all there are"),
     setting!(net.name, Kind::Text, Fixed, "the network"),
     setting!(net.width, Kind::Count(1, 65_536), Fixed, "units or channels of a layer"),
-    setting!(net.depth, Kind::Count(1, 1024), Fixed, "residual blocks"),
+    setting!(net.depth, Kind::Count(1, 1024), Fixed, "residual blocks or hidden layers"),
     setting!(net.embedding, Kind::Count(2, 65_536), Fixed, "size of the noise-level embedding"),
     setting!(noise.name, Kind::Text, Fixed, "the kind of noise"),
     setting!(schedule.name, Kind::Text, Fixed, "how noise levels are laid out"),
-    setting!(schedule.sigma, Kind::Number(Range::Positive), Fixed, "the level of schedule single", "only single needs it"),
+    setting!(schedule.sigma, Kind::Number(Range::NotNegative), Fixed, "the level of schedule single; 0 is no noise", "only single needs it"),
     setting!(schedule.sigma_min, Kind::Number(Range::Positive), Fixed, "the smallest level", "chosen by the schedule"),
     setting!(schedule.sigma_max, Kind::Number(Range::Positive), Fixed, "the largest level", "chosen by the schedule"),
     setting!(schedule.levels, Kind::Count(1, 100_000), Fixed, "levels of a ladder", "chosen by the schedule"),
@@ -193,6 +195,15 @@ pub static SETTINGS: &[Setting] = &[
         "chosen by the schedule"
     ),
     setting!(objective.name, Kind::Text, Fixed, "the loss"),
+    setting!(objective.projection, Kind::Word(Law::WORDS), Fixed, "law of the sliced losses' directions"),
+    setting!(objective.projections, Kind::Count(1, 65_536), Fixed, "directions a point"),
+    setting!(
+        objective.fd_step,
+        Kind::Number(Range::Positive),
+        Fixed,
+        "step of finite-difference, in standard deviations of the data"
+    ),
+    setting!(objective.control_variate, Kind::Word(Switch::WORDS), Fixed, "lower denoising's variance at small sigma"),
     setting!(train.steps, Kind::Count(1, MOST_STEPS), MayChange, "optimiser steps"),
     setting!(train.batch, Kind::Count(1, 1 << 24), Fixed, "samples a step"),
     setting!(train.lr, Kind::Number(Range::Positive), Fixed, "learning rate after warm-up"),
@@ -208,6 +219,8 @@ pub static SETTINGS: &[Setting] = &[
     setting!(train.log_every, Kind::Count(1, MOST_STEPS), MayChange, "steps between two lines of metrics.jsonl"),
     setting!(train.checkpoint_every, Kind::Count(1, MOST_STEPS), MayChange, "steps between two checkpoints"),
     setting!(train.keep, Kind::Count(1, 1_000_000), MayChange, "checkpoints kept"),
+    setting!(train.keep_best, Kind::Word(Switch::WORDS), Fixed, "use the weights of the lowest held-out loss"),
+    setting!(train.validate_every, Kind::Count(1, MOST_STEPS), Fixed, "steps between two held-out losses"),
 ];
 
 #[cfg(test)]

@@ -5,15 +5,17 @@ use crate::data::{EventShape, Standardise};
 use crate::density::{self, Mixture};
 use crate::error::{Error, Result};
 use crate::levels::Levels;
-use crate::model::Model;
+use crate::model::{Model, Precondition};
 use crate::net::unflatten;
-use crate::noise::Schedule;
+use crate::levels::Regime;
+use crate::noise::{Gaussian, NOISES, Noise, Schedule};
 use crate::registry::lookup;
 use crate::run::{FileMark, RunFolder, read_tensors};
 use crate::sample::{Asked, Ready, SAMPLERS, SamplerSettings, Start};
-use crate::score::Score;
+use crate::score::{Score, ScoreJvp};
 use crate::tensor::Device;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A trained model with what surrounds it.
 pub struct TrainedModel {
@@ -21,6 +23,8 @@ pub struct TrainedModel {
     pub model: Model,
     /// The levels it was trained on.
     pub schedule: Box<dyn Schedule>,
+    /// The kind of noise it was trained on.
+    pub noise: Arc<dyn Noise>,
     /// How its columns were standardised, if they were.
     pub standardise: Option<Standardise>,
     /// The names of its columns, if it was trained on a table.
@@ -29,6 +33,8 @@ pub struct TrainedModel {
     pub recipe: Recipe,
     /// The step of the checkpoint.
     pub step: u64,
+    /// The step and the held-out loss of the weights, where they are the best of the run and not its last.
+    pub best: Option<(u64, f64)>,
     /// SHA-256 of the weight file.
     pub hash: String,
     /// Damaged checkpoints that were passed over.
@@ -70,10 +76,31 @@ impl Target {
     }
 
     /// Its score. For a model of standardised columns, in standardised units.
-    pub fn score(&self) -> &dyn Score {
+    pub fn score(&self) -> &dyn ScoreJvp {
         match self {
             Self::Trained(t) => &t.model,
             Self::Exact { density, .. } => density,
+        }
+    }
+
+    /// Whether it is a model of the data themselves, trained without noise.
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::Trained(t) if t.schedule.regime() == Regime::Clean)
+    }
+
+    /// The kind of noise that it knows.
+    pub fn noise(&self) -> Arc<dyn Noise> {
+        match self {
+            Self::Trained(t) => t.noise.clone(),
+            Self::Exact { .. } => Arc::new(Gaussian),
+        }
+    }
+
+    /// σ_data: the standard deviation of the data in one dimension, in its own units.
+    pub fn spread(&self) -> f64 {
+        match self {
+            Self::Trained(t) => f64::from(t.model.precondition().sigma_data),
+            Self::Exact { density, .. } => density.moments().1.sqrt(),
         }
     }
 
@@ -187,14 +214,19 @@ impl TrainedModel {
                 Error::setting("--ema", format!("a half-life that the run keeps: {}", kept.join(", ")), h)
             })?,
         };
-        let prefix = weights::prefix(average, kept[average]);
         let name = "ema.safetensors";
         let weight_path = found.checkpoint.path.join(name);
         let bytes = found.checkpoint.read(name)?;
         let file = read_tensors(&weight_path, &bytes)?;
         let about = weights::read_about(&weight_path, &file)?;
+        let best = weights::best_of(&file).filter(|_| half_life.is_none());
+        let prefix = match best {
+            Some(_) => weights::BEST.to_owned(),
+            None => weights::prefix(average, kept[average]),
+        };
         let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;
-        let mut model = assemble::build_model(&recipe, about.precondition, about.event, device)?;
+        let precondition = Precondition { regime: schedule.regime(), ..about.precondition };
+        let mut model = assemble::build_model(&recipe, precondition, about.event, device)?;
         unflatten(model.net_mut(), device, |name, shape| match file.get(&format!("{prefix}{name}")) {
             Some(t) if t.shape == shape => Ok(t.values.clone()),
             Some(t) => {
@@ -205,11 +237,13 @@ impl TrainedModel {
         })?;
         Ok(Self {
             model,
+            noise: (lookup(NOISES, "noise.name", &recipe.noise.name)?.value)(),
             schedule,
             standardise: about.standardise,
             columns: about.columns,
             recipe,
             step: found.checkpoint.state.step,
+            best,
             hash: FileMark::of(&bytes).sha256,
             warnings: found.warnings,
         })

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::raw::{Decay, Dequantise, Standardise};
+use super::raw::{Decay, Dequantise, Standardise, Switch};
+use crate::objective::Law;
 
 /// The value of one setting.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,4 +149,4 @@ macro_rules! word_field {
     )+};
 }
 
-word_field!(Dequantise, Standardise, Decay);
+word_field!(Dequantise, Standardise, Decay, Switch, Law);

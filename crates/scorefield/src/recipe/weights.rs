@@ -2,14 +2,16 @@
 //!
 //! `model.safetensors` and `ema.safetensors` hold the network's parameters by name, and what a model needs besides to be used without
 //! its data: `data.mean`, `data.sigma_data` and, for tables, `standardise.mean` and `standardise.std`; the event shape and the columns are
-//! metadata. The first average has the plain names; further ones are prefixed `half-life-H/`.
+//! metadata. The first average has the plain names; further ones are prefixed `half-life-H/`, and the weights of the lowest held-out loss, where
+//! one is watched, `best/`.
 
 use super::assemble::Assembled;
 use crate::data::{EventShape, Standardise};
 use crate::error::{Error, Result};
+use crate::levels::Regime;
 use crate::model::Precondition;
 use crate::run::{Checkpoint, NamedTensor, TensorFile, read_tensors, write_tensors};
-use crate::train::{Named, Snapshot};
+use crate::train::{Named, Snapshot, SnapshotBest};
 use std::collections::BTreeMap;
 
 /// A checkpoint's three tensor files.
@@ -20,6 +22,10 @@ pub(super) struct Files {
 }
 
 const WINDOW: &str = "window.loss";
+/// Prefix of the best weights' names in the file of averages, and where it says how good they are.
+pub(super) const BEST: &str = "best/";
+const BEST_STEP: &str = "best.step";
+const BEST_LOSS: &str = "best.held_out_loss";
 
 pub(super) fn write_snapshot(snapshot: &Snapshot, parts: &Assembled) -> Result<Files> {
     let mut beside = BTreeMap::from([
@@ -39,10 +45,17 @@ pub(super) fn write_snapshot(snapshot: &Snapshot, parts: &Assembled) -> Result<F
         about.push(tensor("standardise.mean", &[d], s.mean.clone()));
         about.push(tensor("standardise.std", &[d], s.std.clone()));
     }
-    let with = |mut tensors: Vec<NamedTensor>| {
+    let with = |mut tensors: Vec<NamedTensor>, beside: &BTreeMap<String, String>| {
         tensors.extend(about.iter().cloned());
-        write_tensors(&tensors, &beside)
+        write_tensors(&tensors, beside)
     };
+    let mut beside_ema = beside.clone();
+    if let Some(best) = &snapshot.best {
+        beside_ema.insert(BEST_STEP.to_owned(), best.step.to_string());
+        beside_ema.insert(BEST_LOSS.to_owned(), best.loss.to_string());
+    }
+    let best = snapshot.best.iter().flat_map(|best| &best.model);
+    let best = best.map(|(name, shape, values)| tensor(&format!("{BEST}{name}"), shape, values.clone()));
     let averages = snapshot.averages.iter().enumerate().flat_map(|(i, (half_life, named))| {
         let prefix = prefix(i, *half_life);
         named.iter().map(move |(name, shape, values)| tensor(&format!("{prefix}{name}"), shape, values.clone()))
@@ -51,8 +64,8 @@ pub(super) fn write_snapshot(snapshot: &Snapshot, parts: &Assembled) -> Result<F
     // The unfinished window of the loss is an f64 and a count; 16-bit pieces carry their bits exactly.
     optimizer.push(tensor(WINDOW, &[8], window_to_numbers(snapshot.window)));
     Ok(Files {
-        model: with(snapshot.model.iter().map(|(n, s, v)| tensor(n, s, v.clone())).collect())?,
-        ema: with(averages.collect())?,
+        model: with(snapshot.model.iter().map(|(n, s, v)| tensor(n, s, v.clone())).collect(), &beside)?,
+        ema: with(averages.chain(best).collect(), &beside_ema)?,
         optimizer: write_tensors(&optimizer, &BTreeMap::new())?,
     })
 }
@@ -67,7 +80,14 @@ pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64]) -> Resu
         model: named(&model, ""),
         averages: half_lives.iter().enumerate().map(|(i, h)| (*h, named(&ema, &prefix(i, *h)))).collect(),
         optimizer: named(&optimizer, ""),
+        best: best_of(&ema).map(|(step, loss)| SnapshotBest { step, loss, model: named(&ema, BEST) }),
     })
+}
+
+/// The step and the loss of the best weights on held-out points, if a file of averages has such weights.
+pub(super) fn best_of(ema: &TensorFile) -> Option<(u64, f64)> {
+    let read = |name: &str| ema.metadata.get(name);
+    Some((read(BEST_STEP)?.parse().ok()?, read(BEST_LOSS)?.parse().ok()?))
 }
 
 /// What a weight file says of the data that its model was trained on.
@@ -100,7 +120,7 @@ pub(super) fn read_about(path: &std::path::Path, file: &TensorFile) -> Result<Ab
     }
     Ok(About {
         columns: metadata("columns").and_then(|c| serde_json::from_str(c).ok()),
-        precondition: Precondition { mean: numbers("data.mean", d)?, sigma_data },
+        precondition: Precondition { mean: numbers("data.mean", d)?, sigma_data, regime: Regime::Noisy },
         standardise,
         event,
     })

@@ -3,7 +3,7 @@
 //! On the CPU each operation calls one fused kernel forwards and one backwards (a Burn backend extension); on any other device the
 //! same formula is composed from Burn's own operations. Nothing above this file knows which of the two ran.
 
-use super::{Tensor, is_cpu};
+use super::{DType, Tensor, is_cpu};
 use burn::backend::autodiff::{
     NodeId,
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -22,16 +22,40 @@ pub(crate) const EPSILON: f32 = 1e-5;
 ///
 /// Adding and activating in one pass is what a conditioned layer does: a is the layer, b the contribution of the noise level.
 pub fn add_silu(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-    if is_cpu(&a.device()) {
+    if has_kernels(&a) && a.dims() == b.dims() {
         Tensor::from_dispatch(<Dispatch as ScoreKernels>::add_silu(a.into_dispatch(), b.into_dispatch()))
     } else {
         activation::silu(a + b)
     }
 }
 
+/// SiLU, y = u·sigmoid(u).
+pub fn silu(u: Tensor<2>) -> Tensor<2> {
+    if has_kernels(&u) {
+        Tensor::from_dispatch(<Dispatch as ScoreKernels>::silu(u.into_dispatch()))
+    } else {
+        activation::silu(u)
+    }
+}
+
+/// SiLU′(u) = sigmoid(u)·(1 + u·(1 − sigmoid(u))): what a jet's first derivative is multiplied by.
+pub fn silu_slope(u: Tensor<2>) -> Tensor<2> {
+    if has_kernels(&u) {
+        Tensor::from_dispatch(<Dispatch as ScoreKernels>::silu_slope(u.into_dispatch()))
+    } else {
+        let gate = activation::sigmoid(u.clone());
+        gate.clone() * (u * (gate.neg() + 1.0) + 1.0)
+    }
+}
+
+/// The kernels compute in f32, in main memory; anything else is composed.
+fn has_kernels(t: &Tensor<2>) -> bool {
+    is_cpu(&t.device()) && t.dtype() == DType::F32
+}
+
 /// Each row of `x` `[n, d]` shifted and scaled to mean 0 and variance 1 (Ba, Kiros, Hinton 2016), without learned parameters.
 pub fn layer_norm(x: Tensor<2>) -> Tensor<2> {
-    if is_cpu(&x.device()) {
+    if has_kernels(&x) {
         Tensor::from_dispatch(<Dispatch as ScoreKernels>::row_norm(x.into_dispatch()))
     } else {
         let centred = x.clone() - x.mean_dim(1);
@@ -45,6 +69,10 @@ pub fn layer_norm(x: Tensor<2>) -> Tensor<2> {
 pub(crate) trait ScoreKernels: Backend {
     fn add_silu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
     fn add_silu_backward(a: FloatTensor<Self>, b: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn silu(u: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn silu_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn silu_slope(u: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn silu_slope_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
     fn row_norm(x: FloatTensor<Self>) -> FloatTensor<Self>;
     fn row_norm_backward(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
 }
@@ -77,6 +105,35 @@ impl ScoreKernels for Flex {
         like(&g, gx)
     }
 
+    fn silu(u: FlexTensor) -> FlexTensor {
+        let u = u.to_contiguous();
+        let mut y = vec![0.0; view(&u).len()];
+        kernels::activation::silu(view(&u), &mut y);
+        like(&u, y)
+    }
+
+    fn silu_backward(u: FlexTensor, g: FlexTensor) -> FlexTensor {
+        let g = g.to_contiguous();
+        let mut gu = vec![0.0; view(&g).len()];
+        kernels::activation::silu_backward(view(&u.to_contiguous()), view(&g), &mut gu);
+        like(&g, gu)
+    }
+
+    fn silu_slope(u: FlexTensor) -> FlexTensor {
+        let u = u.to_contiguous();
+        let (mut slope, mut bend) = (vec![0.0; view(&u).len()], vec![0.0; view(&u).len()]);
+        kernels::activation::silu_derivatives(view(&u), &mut slope, &mut bend);
+        like(&u, slope)
+    }
+
+    fn silu_slope_backward(u: FlexTensor, g: FlexTensor) -> FlexTensor {
+        let (u, g) = (u.to_contiguous(), g.to_contiguous());
+        let (mut slope, mut bend) = (vec![0.0; view(&u).len()], vec![0.0; view(&u).len()]);
+        kernels::activation::silu_derivatives(view(&u), &mut slope, &mut bend);
+        bend.iter_mut().zip(view(&g)).for_each(|(b, g)| *b *= g);
+        like(&u, bend)
+    }
+
     fn row_norm(x: FlexTensor) -> FlexTensor {
         let x = x.to_contiguous();
         let (n, d) = rows_of(&x);
@@ -93,6 +150,31 @@ impl ScoreKernels for Flex {
         kernels::layer_norm::backward(&y, &inv_std, view(&g), d, &mut gx);
         like(&x, gx)
     }
+}
+
+/// An operation of one tensor whose backward pass needs that tensor and the gradient of the result.
+macro_rules! unary {
+    ($x:ident, $forward:ident, $backward:ident) => {{
+        #[derive(Debug)]
+        struct Operation;
+        impl<B: Backend + ScoreKernels> Backward<B, 1> for Operation {
+            type State = NodeId;
+            fn backward(self, ops: Ops<NodeId, 1>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+                let x = checkpointer.retrieve_node_output(ops.state);
+                let g = B::$backward(x, grads.consume::<B>(&ops.node));
+                if let [Some(parent)] = ops.parents {
+                    grads.register::<B>(parent.id, g);
+                }
+            }
+        }
+        match Operation.prepare::<C>([$x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prepared) => {
+                let state = prepared.checkpoint(&$x);
+                prepared.finish(state, B::$forward($x.into_primitive()))
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::$forward($x.into_primitive())),
+        }
+    }};
 }
 
 impl<B: Backend + ScoreKernels, C: CheckpointStrategy> ScoreKernels for Autodiff<B, C> {
@@ -118,35 +200,33 @@ impl<B: Backend + ScoreKernels, C: CheckpointStrategy> ScoreKernels for Autodiff
         }
     }
 
-    fn row_norm(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct LayerNorm;
-        impl<B: Backend + ScoreKernels> Backward<B, 1> for LayerNorm {
-            type State = NodeId;
-            fn backward(self, ops: Ops<NodeId, 1>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-                let x = checkpointer.retrieve_node_output(ops.state);
-                let g = B::row_norm_backward(x, grads.consume::<B>(&ops.node));
-                if let [Some(parent)] = ops.parents {
-                    grads.register::<B>(parent.id, g);
-                }
-            }
-        }
-        match LayerNorm.prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(mut prepared) => {
-                let state = prepared.checkpoint(&x);
-                prepared.finish(state, B::row_norm(x.into_primitive()))
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::row_norm(x.into_primitive())),
-        }
+    fn silu(u: FloatTensor<Self>) -> FloatTensor<Self> {
+        unary!(u, silu, silu_backward)
     }
 
-    // Burn differentiates once; a backward pass is never itself differentiated, so these two only pass the values through.
+    fn silu_slope(u: FloatTensor<Self>) -> FloatTensor<Self> {
+        unary!(u, silu_slope, silu_slope_backward)
+    }
+
+    fn row_norm(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        unary!(x, row_norm, row_norm_backward)
+    }
+
+    // Burn differentiates once; a backward pass is never itself differentiated, so these only pass the values through.
     fn add_silu_backward(a: FloatTensor<Self>, b: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
         <Self as burn::backend::AutodiffBackend>::from_inner(B::add_silu_backward(
             a.into_primitive(),
             b.into_primitive(),
             g.into_primitive(),
         ))
+    }
+
+    fn silu_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
+        <Self as burn::backend::AutodiffBackend>::from_inner(B::silu_backward(u.into_primitive(), g.into_primitive()))
+    }
+
+    fn silu_slope_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
+        <Self as burn::backend::AutodiffBackend>::from_inner(B::silu_slope_backward(u.into_primitive(), g.into_primitive()))
     }
 
     fn row_norm_backward(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -5,13 +5,15 @@
 mod accelerator;
 mod adamw;
 mod device;
+mod directions;
 mod fused;
 
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
-pub use burn::tensor::{Device, Tensor, TensorData};
+pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
+pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_vectors};
 pub(crate) use fused::EPSILON;
-pub use fused::{add_silu, layer_norm};
+pub use fused::{add_silu, layer_norm, silu, silu_slope};
 
 /// An `[n, d]` tensor from row-major numbers.
 ///

@@ -3,22 +3,24 @@
 use crate::data::Source;
 use crate::error::Result;
 use crate::key::{Key, Purpose};
-use crate::noise::Schedule;
+use crate::noise::{Noise, Schedule};
 use crate::objective::Batch;
 use crate::tensor::{Device, matrix, vector};
+use std::sync::Arc;
 
 /// Draws the batch of any step.
 pub struct Batches<'a> {
     source: &'a dyn Source,
     schedule: &'a dyn Schedule,
+    noise: Arc<dyn Noise>,
     rows: usize,
     seed: u64,
 }
 
 impl<'a> Batches<'a> {
     /// Batches of `rows` rows of `source`.
-    pub fn new(source: &'a dyn Source, schedule: &'a dyn Schedule, rows: usize, seed: u64) -> Self {
-        Self { source, schedule, rows, seed }
+    pub fn new(source: &'a dyn Source, schedule: &'a dyn Schedule, noise: &Arc<dyn Noise>, rows: usize, seed: u64) -> Self {
+        Self { source, schedule, noise: noise.clone(), rows, seed }
     }
 
     /// The batch of step `step`, counted from 0.
@@ -47,6 +49,8 @@ impl<'a> Batches<'a> {
             clean: matrix(clean, n, d, device),
             sigma: vector(sigmas.iter().map(|s| *s as f32).collect(), device),
             weight: vector(weights, device),
+            regime: self.schedule.regime(),
+            noise: self.noise.clone(),
         })
     }
 }
@@ -55,7 +59,7 @@ impl<'a> Batches<'a> {
 mod tests {
     use super::*;
     use crate::data;
-    use crate::noise::{SCHEDULES, ScheduleSettings};
+    use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
     use crate::tensor::numbers;
 
     #[test]
@@ -64,7 +68,7 @@ mod tests {
         let edm = SCHEDULES.iter().find(|e| e.name == "edm").unwrap();
         let schedule = (edm.value)(&mut ScheduleSettings::default(), 0.3).unwrap();
         // 1,437 = 3 · 479.
-        let batches = Batches::new(&*digits.train, &*schedule, 479, 5);
+        let batches = Batches::new(&*digits.train, &*schedule, &(Arc::new(Gaussian) as Arc<dyn Noise>), 479, 5);
         let device = Device::flex();
         let mut seen: Vec<Vec<u32>> = Vec::new();
         for step in 0..3 {

@@ -3,13 +3,15 @@
 use super::batches::Batches;
 use super::config::TrainConfig;
 use super::state::{Snapshot, TrainState};
+use super::validation::Validation;
 use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
-use crate::noise::Schedule;
+use crate::noise::{Noise, Schedule};
 use crate::objective::Objective;
 use crate::observe::{Flow, Observer, TrainStep};
 use crate::tensor::numbers;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What training is for.
@@ -18,8 +20,12 @@ pub struct Task<'a> {
     pub source: &'a dyn Source,
     /// The noise levels.
     pub schedule: &'a dyn Schedule,
+    /// The kind of noise.
+    pub noise: Arc<dyn Noise>,
     /// What is minimised.
     pub objective: &'a dyn Objective,
+    /// The watch on held-out points, if there is one.
+    pub validation: Option<Validation<'a>>,
 }
 
 /// One line of `metrics.jsonl`.
@@ -35,6 +41,8 @@ pub struct LogRecord {
     pub grad_norm: f64,
     /// Seconds since this process began training.
     pub seconds: f64,
+    /// The loss on held-out points, where it was measured at this step.
+    pub held_out: Option<f64>,
 }
 
 /// Where training leaves what it must not lose.
@@ -74,6 +82,10 @@ pub struct Outcome {
     pub steps: u64,
     /// Seconds spent in the loop.
     pub seconds: f64,
+    /// The last held-out loss, where one is measured.
+    pub held_out_last: Option<f64>,
+    /// The step and the held-out loss of the best weights.
+    pub held_out_best: Option<(u64, f64)>,
 }
 
 /// Trains `state` up to `config.steps`.
@@ -90,7 +102,7 @@ pub fn train(
 ) -> Result<Outcome> {
     let begun = Instant::now();
     let device = crate::score::Score::device(&state.model);
-    let batches = Batches::new(task.source, task.schedule, config.batch, config.seed);
+    let batches = Batches::new(task.source, task.schedule, &task.noise, config.batch, config.seed);
     let mut outcome = Outcome::default();
     let mut saved = state.step;
     while state.step < config.steps {
@@ -114,9 +126,14 @@ pub fn train(
         state.window = (state.window.0 + value, state.window.1 + 1);
         let last = state.step == config.steps;
         let logged = (state.step.is_multiple_of(config.log_every) || last).then(|| state.window.0 / state.window.1 as f64);
+        let held_out = match &task.validation {
+            Some(watch) if watch.is_due(state.step, last) => Some(watch.look(state)?),
+            _ => None,
+        };
+        outcome.held_out_last = held_out.or(outcome.held_out_last);
         if let Some(loss) = logged {
             let seconds = begun.elapsed().as_secs_f64();
-            keep.log(&LogRecord { step: state.step, loss, lr: config.rate(state.step), grad_norm, seconds })?;
+            keep.log(&LogRecord { step: state.step, loss, lr: config.rate(state.step), grad_norm, seconds, held_out })?;
             outcome.loss_last = loss;
             state.window = (0.0, 0);
         }
@@ -136,6 +153,7 @@ pub fn train(
             });
         }
     }
+    outcome.held_out_best = state.best.as_ref().map(|best| (best.step, best.loss));
     outcome.seconds = begun.elapsed().as_secs_f64();
     Ok(outcome)
 }
@@ -151,9 +169,10 @@ mod tests {
     use crate::data::EventShape;
     use crate::density;
     use crate::model::{Model, Precondition};
-    use crate::net::{NETS, NetSettings};
-    use crate::noise::{SCHEDULES, ScheduleSettings};
-    use crate::objective::Denoising;
+    use crate::levels::Regime;
+    use crate::net::{LevelCount, NETS, NetSettings};
+    use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
+    use crate::objective::{Denoising, Variate};
     use crate::tensor::Device;
     use crate::train::Decay;
 
@@ -179,18 +198,23 @@ mod tests {
 
     fn fresh() -> TrainState {
         let device = Device::flex().autodiff();
-        let sizes = NetSettings { width: 64, depth: 1, embedding: 16 };
+        let sizes = NetSettings { width: 64, depth: 1, embedding: 16, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
         let net = (NETS[0].value)(&sizes, &event, Key::new(2, Purpose::Init), &device).unwrap();
-        let precondition = Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22 };
+        let precondition = Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22, regime: Regime::Noisy };
         TrainState::new(Model::new(net, precondition, event, &device), &config(1).ema)
+    }
+
+    fn task<'a>(source: &'a dyn Source, schedule: &'a dyn Schedule) -> Task<'a> {
+        let objective = &Denoising { variate: Variate::Off };
+        Task { source, schedule, noise: Arc::new(Gaussian), objective, validation: None }
     }
 
     fn run(state: &mut TrainState, until: u64, of: u64) -> Result<Outcome> {
         let p = density::open("gaussian").unwrap();
         let edm = SCHEDULES.iter().find(|e| e.name == "edm").unwrap();
         let schedule = (edm.value)(&mut ScheduleSettings::default(), 1.22).unwrap();
-        let task = Task { source: &p, schedule: &*schedule, objective: &Denoising };
+        let task = task(&p, &*schedule);
         struct Until(u64);
         impl Observer for Until {
             fn trained(&mut self, step: &TrainStep) -> Flow {
@@ -218,7 +242,7 @@ mod tests {
         let broken = TrainConfig { lr: 1e30, clip: 0.0, warmup: 0, ..config(50) };
         let p = density::open("gaussian").unwrap();
         let schedule = (SCHEDULES[5].value)(&mut ScheduleSettings::default(), 1.22).unwrap();
-        let task = Task { source: &p, schedule: &*schedule, objective: &Denoising };
+        let task = task(&p, &*schedule);
         let e = train(&mut state, &task, &broken, &mut (), &mut ()).unwrap_err();
         assert!(e.to_string().contains("step") && e.exit_code() == 1, "{e}");
     }

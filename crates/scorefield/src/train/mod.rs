@@ -5,9 +5,11 @@ mod batches;
 mod config;
 mod fit;
 mod state;
+mod validation;
 
 pub use adamw::{AdamW, Hyper};
 pub use batches::Batches;
 pub use config::{Decay, TrainConfig};
 pub use fit::{Checkpoint, LogRecord, Outcome, Task, train};
-pub use state::{Average, Named, Snapshot, TrainState};
+pub use state::{Average, Named, Snapshot, SnapshotBest, TrainState};
+pub use validation::{Best, Validation};

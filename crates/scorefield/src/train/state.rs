@@ -2,6 +2,7 @@
 
 use super::adamw::{AdamW, Hyper};
 use super::config::TrainConfig;
+use super::validation::Best;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::net::{flatten, unflatten};
@@ -30,6 +31,19 @@ pub struct TrainState {
     pub step: u64,
     /// Sum and number of the losses since the last logged step.
     pub window: (f64, u64),
+    /// The weights of the lowest held-out loss, where one is measured.
+    pub best: Option<Best>,
+}
+
+/// The weights of the lowest held-out loss, as numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SnapshotBest {
+    /// Steps they had been trained for.
+    pub step: u64,
+    /// Their held-out loss.
+    pub loss: f64,
+    /// The weights.
+    pub model: Vec<Named>,
 }
 
 /// A [`TrainState`] as numbers, for a checkpoint.
@@ -45,6 +59,8 @@ pub struct Snapshot {
     pub averages: Vec<(f64, Vec<Named>)>,
     /// First moments (`first.NAME`) and second moments (`second.NAME`).
     pub optimizer: Vec<Named>,
+    /// The weights of the lowest held-out loss, where one is measured.
+    pub best: Option<SnapshotBest>,
 }
 
 impl Snapshot {
@@ -63,7 +79,7 @@ impl TrainState {
         model.net().visit(&mut |_, p| values.push(p.flat().inner()));
         let optimizer = AdamW::new(model.net_mut());
         let averages = half_lives.iter().map(|h| Average { half_life: *h, values: values.clone() }).collect();
-        Self { model, optimizer, averages, step: 0, window: (0.0, 0) }
+        Self { model, optimizer, averages, step: 0, window: (0.0, 0), best: None }
     }
 
     /// Takes one step of AdamW down the gradients, and moves the averages. Returns the gradient's norm before clipping.
@@ -88,12 +104,17 @@ impl TrainState {
 
     /// The model with the weights of average `index`, without gradients.
     pub fn averaged(&self, index: usize) -> Model {
-        let mut model = self.model.clone();
+        let mut model = self.model.without_gradients();
         let mut values = self.averages[index].values.iter();
         model.net_mut().visit_mut(&mut |_, p| {
             p.update(|_| values.next().expect("one average a parameter").clone());
         });
         model
+    }
+
+    /// Notes the first average as the best weights so far.
+    pub(super) fn keep_best(&mut self, loss: f64) {
+        self.best = Some(Best { step: self.step, loss, values: self.averages[0].values.clone() });
     }
 
     /// Everything as numbers.
@@ -107,7 +128,8 @@ impl TrainState {
         let mut optimizer = named("first.", &self.optimizer.first);
         optimizer.extend(named("second.", &self.optimizer.second));
         let averages = self.averages.iter().map(|a| (a.half_life, named("", &a.values))).collect();
-        Snapshot { step: self.step, window: self.window, averages, optimizer, model }
+        let best = self.best.as_ref().map(|b| SnapshotBest { step: b.step, loss: b.loss, model: named("", &b.values) });
+        Snapshot { step: self.step, window: self.window, averages, optimizer, best, model }
     }
 
     /// Takes over a snapshot of the same network and the same half-lives.
@@ -135,6 +157,10 @@ impl TrainState {
             let missing = || Error::failed("resuming", format!("the checkpoint has no average of half-life {}", a.half_life));
             a.values = load(&saved.ok_or_else(missing)?.1, "")?;
         }
+        self.best = match &snapshot.best {
+            Some(best) => Some(Best { step: best.step, loss: best.loss, values: load(&best.model, "")? }),
+            None => None,
+        };
         Ok(())
     }
 }

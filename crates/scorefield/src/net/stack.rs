@@ -1,0 +1,100 @@
+//! Layers one after the other: h ← SiLU(h W + b), the last without SiLU; the noise level enters the first, where there are many.
+
+use super::{Init, LevelCount, LevelEmbedding, Linear, NetSettings, Parameter, Parameters};
+use crate::error::{Error, Result};
+use crate::jet::{Function, Value};
+use crate::key::Key;
+use crate::tensor::{Device, Tensor, times_rows};
+
+/// The layers, and the noise level's path into the first.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    level: Option<(LevelEmbedding, Linear)>,
+    layers: Vec<Linear>,
+}
+
+impl Stack {
+    /// `depth` hidden layers of `width`, from `inputs` to `outputs`; the last layer begins at 0.
+    ///
+    /// # Errors
+    /// An odd number of embedding features.
+    pub fn new(inputs: usize, outputs: usize, settings: &NetSettings, key: Key, device: &Device) -> Result<Self> {
+        let NetSettings { width, depth, embedding, levels } = *settings;
+        if embedding % 2 == 1 {
+            return Err(Error::setting("net.embedding", "an even number", embedding));
+        }
+        let mut made = 0;
+        let mut linear = |inputs, outputs, bias, init| {
+            made += 1;
+            Linear::new(inputs, outputs, bias, init, key.at(made), device)
+        };
+        let mut layers = vec![linear(inputs, width, true, Init::Scaled(1.0))];
+        layers.extend((1..depth).map(|_| linear(width, width, true, Init::Scaled(1.0))));
+        layers.push(linear(width, outputs, true, Init::Zero));
+        let level = (levels == LevelCount::Many)
+            .then(|| (LevelEmbedding::new(embedding, device), linear(embedding, width, false, Init::Scaled(1.0))));
+        Ok(Self { level, layers })
+    }
+
+    /// What the noise level adds to the first layer, `[n, width]`.
+    fn level(&self, c: &Tensor<1>) -> Option<Tensor<2>> {
+        self.level.as_ref().map(|(embedding, layer)| layer.apply(embedding.apply(c)))
+    }
+
+    /// The layers over any value.
+    pub fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {
+        let (last, hidden) = self.layers.split_last().expect("at least an output layer");
+        let mut level = self.level(c);
+        let mut h = x;
+        for layer in hidden {
+            h = h.linear(layer);
+            if let Some(level) = level.take() {
+                h = h.shift(level);
+            }
+            h = h.apply(Function::Silu);
+        }
+        h.linear(last)
+    }
+
+    /// The gradient of the first output by x, `[n, inputs]`: the layers once forward and once backward, written out so that it can be
+    /// differentiated by the parameters.
+    pub fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+        let (last, hidden) = self.layers.split_last().expect("at least an output layer");
+        let mut level = self.level(c);
+        let mut h = x;
+        let mut slopes = Vec::with_capacity(hidden.len());
+        for layer in hidden {
+            let mut u = layer.apply(h);
+            if let Some(level) = level.take() {
+                u = u + level;
+            }
+            slopes.push(Function::Silu.slope(u.clone()));
+            h = Function::Silu.value(u);
+        }
+        let mut g = last.weight().narrow(1, 0, 1).transpose();
+        for (layer, slope) in hidden.iter().zip(slopes).rev() {
+            g = times_rows(slope, g).matmul(layer.weight().transpose());
+        }
+        g
+    }
+}
+
+impl Parameters for Stack {
+    fn visit(&self, f: &mut dyn FnMut(&str, &Parameter)) {
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.visit(&format!("layers.{i}"), f);
+        }
+        if let Some((_, layer)) = &self.level {
+            layer.visit("level", f);
+        }
+    }
+
+    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Parameter)) {
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            layer.visit_mut(&format!("layers.{i}"), f);
+        }
+        if let Some((_, layer)) = &mut self.level {
+            layer.visit_mut("level", f);
+        }
+    }
+}
