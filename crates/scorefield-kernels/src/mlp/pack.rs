@@ -1,0 +1,75 @@
+//! Weights laid out as a product reads them: panels of columns, and within a panel row after row without gaps.
+//!
+//! A panel so packed fills consecutive cache lines; in the matrix itself its rows would be a power of two apart and compete for the
+//! same few lines of the first cache. Columns past the matrix, up to a multiple of 16, are zero.
+
+use crate::dispatch::Simd;
+
+/// A packed matrix `[inner, width]`.
+#[derive(Clone, Copy)]
+pub(super) struct Panels<'a> {
+    data: &'a [f32],
+    inner: usize,
+    width: usize,
+    panel: usize,
+}
+
+impl<'a> Panels<'a> {
+    /// A view of what [`pack`] or [`pack_transposed`] made for `simd`, of `inner` rows and `width` columns, a multiple of 16.
+    pub(super) fn new(simd: Simd, data: &'a [f32], inner: usize, width: usize) -> Self {
+        assert!(data.len() == inner * width && width.is_multiple_of(16), "panels: {} for {inner}×{width}", data.len());
+        Self { data, inner, width, panel: super::lanes::panel_width(simd) }
+    }
+
+    pub(super) fn inner(&self) -> usize {
+        self.inner
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// First column and numbers of each panel.
+    #[inline(always)]
+    pub(super) fn panels(self) -> impl Iterator<Item = (usize, &'a [f32])> {
+        (0..self.width).step_by(self.panel).map(move |first| {
+            let last = (first + self.panel).min(self.width);
+            (first, &self.data[first * self.inner..last * self.inner])
+        })
+    }
+}
+
+/// Packs `w` `[k, n]` into `into` `[k, width]`, width ≥ n a multiple of 16.
+pub(super) fn pack(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
+    let (k, panel) = (w.len() / n, super::lanes::panel_width(simd));
+    assert!(into.len() == k * width && width >= n, "pack: {} for {k}×{width}", into.len());
+    for (first, into) in (0..width).step_by(panel).zip(into.chunks_mut(k * panel)) {
+        let cols = panel.min(width - first);
+        let real = cols.min(n.saturating_sub(first));
+        for (into, row) in into.chunks_exact_mut(cols).zip(w.chunks_exact(n)) {
+            if real == 32 {
+                into.copy_from_slice(&row[first..first + 32]);
+            } else {
+                into[..real].copy_from_slice(&row[first..first + real]);
+                into[real..].fill(0.0);
+            }
+        }
+    }
+}
+
+/// Packs the transpose of `w` `[k, n]` into `into` `[n, width]`, width ≥ k a multiple of 16.
+pub(super) fn pack_transposed(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
+    let (k, panel) = (w.len() / n, super::lanes::panel_width(simd));
+    assert!(into.len() == n * width && width >= k, "pack_transposed: {} for {n}×{width}", into.len());
+    for (first, into) in (0..width).step_by(panel).zip(into.chunks_mut(n * panel)) {
+        let cols = panel.min(width - first);
+        let real = cols.min(k.saturating_sub(first));
+        for (j, into) in into.chunks_exact_mut(cols).enumerate() {
+            let column = w[first * n..].iter().skip(j).step_by(n);
+            for (into, w) in into[..real].iter_mut().zip(column) {
+                *into = *w;
+            }
+            into[real..].fill(0.0);
+        }
+    }
+}

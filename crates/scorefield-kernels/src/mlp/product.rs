@@ -1,0 +1,137 @@
+//! C = s + A·B, the product of rows with packed weights: the forward pass of a layer, and with Wᵀ the pass of its gradient back.
+//!
+//! A tile of C, some rows by one panel of B, stays in registers while k runs over the whole inner dimension. Every number of C is
+//! ((s + a₀b₀) + a₁b₁) + …, one fused multiply-add a step, whatever the size of its tile: a row's result does not depend on its
+//! neighbours.
+
+use super::lanes::{Lanes, registers};
+use super::pack::Panels;
+use super::rows::{Rows, RowsMut};
+
+registers! {
+    /// `c` `[r, w]` = `start` `[w]` in each row + `a` `[r, k]` · `b` `[k, w]`.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub(super) fn product(a: Rows<'_>, b: Panels<'_>, start: &[f32], c: RowsMut<'_>) = over_panels, or portable;
+}
+
+fn check(a: Rows<'_>, b: Panels<'_>, start: &[f32], c: &RowsMut<'_>) {
+    let fits = a.cols() == b.inner() && c.cols() == b.width() && start.len() == b.width() && a.rows() == c.rows();
+    assert!(fits, "product: {}×{} by {}×{}", a.rows(), a.cols(), b.inner(), b.width());
+}
+
+/// # Safety
+/// The processor has V's instruction set.
+#[inline(always)]
+unsafe fn over_panels<V: Lanes>(a: Rows<'_>, b: Panels<'_>, start: &[f32], mut c: RowsMut<'_>) {
+    check(a, b, start, &c);
+    let c_stride = c.stride();
+    for (first, panel) in b.panels() {
+        // The panel is [k, n] with n numbers a row, and columns first..first + n are in `start` and in each row of `c`.
+        let vectors = panel.len() / b.inner().max(1) / V::WIDTH;
+        let to = c.as_mut_ptr().wrapping_add(first);
+        // SAFETY: `check` found a's rows as long as the panel, and c and `start` as wide as all panels together; `vectors` registers
+        // are the width of this panel, or less. `Rows` and `RowsMut` hold what they say.
+        unsafe {
+            let start = start.as_ptr().add(first);
+            match vectors {
+                1 => over_rows::<V, 1>(a, panel.as_ptr(), start, to, c_stride),
+                2 => over_rows::<V, 2>(a, panel.as_ptr(), start, to, c_stride),
+                _ => over_rows::<V, 4>(a, panel.as_ptr(), start, to, c_stride),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// V's instruction set; `panel` has `a.cols()` times N registers, `start` N registers, `c` as many rows as `a`, of N registers each.
+#[inline(always)]
+unsafe fn over_rows<V: Lanes, const N: usize>(a: Rows<'_>, panel: *const f32, start: *const f32, c: *mut f32, c_stride: usize) {
+    let (k, a_stride) = (a.cols(), a.stride());
+    let mut i = 0;
+    while i < a.rows() {
+        let left = a.rows() - i;
+        let (from, to) = (a.as_ptr().wrapping_add(i * a_stride), c.wrapping_add(i * c_stride));
+        // SAFETY: at least as many rows are left as the tile has.
+        unsafe {
+            if V::ROWS >= 12 && left >= 12 {
+                tile::<V, 12, N>(k, from, a_stride, panel, start, to, c_stride);
+                i += 12;
+            } else if V::ROWS >= 8 && left >= 8 {
+                tile::<V, 8, N>(k, from, a_stride, panel, start, to, c_stride);
+                i += 8;
+            } else if V::ROWS < 8 && left >= 6 {
+                tile::<V, 6, N>(k, from, a_stride, panel, start, to, c_stride);
+                i += 6;
+            } else if left >= 4 {
+                tile::<V, 4, N>(k, from, a_stride, panel, start, to, c_stride);
+                i += 4;
+            } else if left >= 2 {
+                tile::<V, 2, N>(k, from, a_stride, panel, start, to, c_stride);
+                i += 2;
+            } else {
+                tile::<V, 1, N>(k, from, a_stride, panel, start, to, c_stride);
+                i += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// V's instruction set; `a` has M rows of `k`, `b` k rows of N registers one after the other, `start` N registers, `c` M rows of N
+/// registers.
+#[inline(always)]
+unsafe fn tile<V: Lanes, const M: usize, const N: usize>(
+    k: usize,
+    a: *const f32,
+    a_stride: usize,
+    b: *const f32,
+    start: *const f32,
+    c: *mut f32,
+    c_stride: usize,
+) {
+    // SAFETY: i < M, p < k and v < N, so every address is inside what the caller promises.
+    unsafe {
+        let mut sum = [[V::splat(0.0); N]; M];
+        for row in &mut sum {
+            for (v, s) in row.iter_mut().enumerate() {
+                *s = V::load(start.add(v * V::WIDTH));
+            }
+        }
+        for p in 0..k {
+            let mut right = [V::splat(0.0); N];
+            for (v, r) in right.iter_mut().enumerate() {
+                *r = V::load(b.add((p * N + v) * V::WIDTH));
+            }
+            for (i, row) in sum.iter_mut().enumerate() {
+                let left = V::splat(*a.add(i * a_stride + p));
+                for (s, r) in row.iter_mut().zip(right) {
+                    *s = left.multiply_add(r, *s);
+                }
+            }
+        }
+        for (i, row) in sum.iter().enumerate() {
+            for (v, s) in row.iter().enumerate() {
+                s.store(c.add(i * c_stride + v * V::WIDTH));
+            }
+        }
+    }
+}
+
+fn portable(a: Rows<'_>, b: Panels<'_>, start: &[f32], mut c: RowsMut<'_>) {
+    check(a, b, start, &c);
+    for (first, panel) in b.panels() {
+        let (steps, _) = panel.as_chunks::<16>();
+        for i in 0..a.rows() {
+            let mut sum = [0.0f32; 16];
+            sum.copy_from_slice(&start[first..first + 16]);
+            for (left, right) in a.row(i).iter().zip(steps) {
+                for (s, r) in sum.iter_mut().zip(right) {
+                    *s += left * r;
+                }
+            }
+            c.row(i)[first..first + 16].copy_from_slice(&sum);
+        }
+    }
+}
