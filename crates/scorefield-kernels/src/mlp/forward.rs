@@ -122,110 +122,72 @@ impl Run<'_> {
 
     fn block(&self, mut block: Block<'_>) {
         let layout = &self.layout;
-        let rows = layout.most_rows();
-        let derivatives =
-            [layout.order >= 1, layout.order >= 2].map(|wanted| if wanted { layout.block * layout.hidden } else { 0 });
-        let wide = rows * layout.widest_stride();
-        let second = if layout.order >= 2 { wide } else { 0 };
-        scratch::with([wide, second, wide, second, derivatives[0], derivatives[1]], |[h1, h2, u1, u2, a1, a2]| {
-            self.values(&mut block, h1, u1, a1, a2);
-            for directions in layout.chunks() {
-                self.along(&mut block, directions, [&mut *h1, &mut *h2], [&mut *u1, &mut *u2], a1, a2);
+        let rows = layout.block * layout.jets();
+        let slopes = [1, 2].map(|order| if layout.order >= order { layout.block * layout.widest_padded() } else { 0 });
+        let lengths = [rows * layout.widest_stride(), rows * layout.widest_padded(), slopes[0], slopes[1]];
+        scratch::with(lengths, |[h, space, a1, a2]| {
+            self.inputs.rows(layout, block.first, block.points, h);
+            for (l, layer) in (1..).zip(self.layers) {
+                let u = match &mut block.tape {
+                    Some(tape) if l < layout.layers() => &mut tape[layout.on_tape(block.points, l)],
+                    _ => &mut *space,
+                };
+                self.affine(l, layer, block.first, block.points, h, u);
+                if l == layout.layers() {
+                    return self.output(&mut block.out, block.points, u);
+                }
+                let (points, width, stride) = (block.points, layout.padded(l), layout.stride(l));
+                let to = Jet { values: h, stride, first: a1, second: a2, third: &mut [] };
+                activate(self.simd, self.activation, layout.order, &u[..points * width], width, to);
+                if layout.order > 0 {
+                    let a2 = if layout.order > 1 { &*a2 } else { &*a1 };
+                    chain::forward(self.simd, layout.rows_at(points, l), a1, a2, u, h);
+                }
             }
         });
     }
 
-    /// The values, and the derivatives of the activations, `a1` and `a2`, layer after layer.
-    fn values(&self, block: &mut Block<'_>, h: &mut [f32], space: &mut [f32], a1: &mut [f32], a2: &mut [f32]) {
+    /// u of all rows at a layer, from h at the one before.
+    fn affine(&self, l: usize, layer: &Layer<'_>, first: usize, points: usize, h: &[f32], u: &mut [f32]) {
         let layout = &self.layout;
-        let points = block.points;
-        let x = &self.inputs.x[block.first * layout.width(0)..][..points * layout.width(0)];
-        spread(x, layout.width(0), h, layout.stride(0));
-        for (l, layer) in (1..).zip(self.layers) {
-            let (width, padded) = (layout.width(l), layout.padded(l));
-            let last = l == layout.layers();
-            let u = match &mut block.tape {
-                Some(tape) if !last => &mut tape[layout.on_tape(points, l)],
-                _ => &mut space[..points * padded],
-            };
-            layer.apply(Kind::Values, points, h, layout.stride(l - 1), u, padded);
-            if l == 1 && !self.inputs.level.is_empty() {
-                let level = &self.inputs.level[block.first * width..][..points * width];
-                for (u, c) in u.chunks_exact_mut(padded).zip(level.chunks_exact(width)) {
-                    u.iter_mut().zip(c).for_each(|(u, c)| *u += c);
-                }
+        let (width, padded, stride) = (layout.width(l), layout.padded(l), layout.stride(l - 1));
+        layer.apply(Kind::Values, points, h, stride, u, padded);
+        if l == 1 && !self.inputs.level.is_empty() {
+            let level = &self.inputs.level[first * width..][..points * width];
+            for (u, c) in u.chunks_exact_mut(padded).zip(level.chunks_exact(width)) {
+                u.iter_mut().zip(c).for_each(|(u, c)| *u += c);
             }
-            if last {
-                return gather(u, padded, block.out[0], width);
-            }
-            let here = layout.on_tape(points, l);
-            let first = a1.get_mut(here.clone()).unwrap_or_default();
-            let second = a2.get_mut(here).unwrap_or_default();
-            let to = Jet { values: h, stride: layout.stride(l), first, second, third: &mut [] };
-            activate(self.simd, self.activation, layout.order, u, padded, to);
+        }
+        // The input's second derivative is 0.
+        let order = if l == 1 { layout.order.min(1) } else { layout.order };
+        let rows = points * order * layout.directions;
+        if rows > 0 {
+            layer.apply(Kind::Derivatives, rows, &h[points * stride..], stride, &mut u[points * padded..], padded);
         }
     }
 
-    /// The derivatives along some directions.
-    fn along(
-        &self,
-        block: &mut Block<'_>,
-        directions: std::ops::Range<usize>,
-        [h1, h2]: [&mut [f32]; 2],
-        [space1, space2]: [&mut [f32]; 2],
-        a1: &[f32],
-        a2: &[f32],
-    ) {
+    /// Copies the last layer's rows to where they belong.
+    fn output(&self, out: &mut [&mut [f32]], points: usize, u: &[f32]) {
         let layout = &self.layout;
-        let (points, d0) = (block.points, layout.width(0));
-        let rows = points * directions.len();
-        for (m, h) in directions.clone().zip(h1.chunks_mut(points * layout.stride(0))) {
-            let v = &self.inputs.v[(m * layout.points + block.first) * d0..][..points * d0];
-            spread(v, d0, h, layout.stride(0));
+        let (width, padded) = (layout.width(layout.layers()), layout.padded(layout.layers()));
+        let computed = if layout.layers() == 1 { 1 + layout.order.min(1) * layout.directions } else { layout.jets() };
+        for (section, (out, u)) in out.iter_mut().zip(u.chunks(points * padded)).enumerate() {
+            if section < computed {
+                gather(u, padded, out, width);
+            } else {
+                out.fill(0.0);
+            }
         }
-        for (l, layer) in (1..).zip(self.layers) {
-            let (width, padded, before, stride) = (layout.width(l), layout.padded(l), layout.stride(l - 1), layout.stride(l));
-            if l == layout.layers() {
-                layer.apply(Kind::Derivatives, rows, h1, before, space1, padded);
-                for (m, u) in directions.clone().zip(space1.chunks(points * padded)) {
-                    gather(u, padded, block.out[1 + m], width);
-                }
-                if layout.order >= 2 {
-                    // The input's second derivative is 0.
-                    if l == 1 {
-                        space2[..rows * padded].fill(0.0);
-                    } else {
-                        layer.apply(Kind::Derivatives, rows, h2, before, space2, padded);
-                    }
-                    for (m, u) in directions.clone().zip(space2.chunks(points * padded)) {
-                        gather(u, padded, block.out[1 + layout.directions + m], width);
-                    }
-                }
-                return;
-            }
-            let (u1, u2) = match &mut block.tape {
-                Some(tape) if layout.order >= 2 => {
-                    tape[layout.derivatives_on_tape(points, &directions, l)].split_at_mut(rows * padded)
-                }
-                Some(tape) => (&mut tape[layout.derivatives_on_tape(points, &directions, l)], &mut space2[..0]),
-                None => (&mut space1[..rows * padded], &mut *space2),
-            };
-            layer.apply(Kind::Derivatives, rows, h1, before, u1, padded);
-            if layout.order >= 2 && l > 1 {
-                layer.apply(Kind::Derivatives, rows, h2, before, u2, padded);
-            }
-            let one = points * padded;
-            let here = layout.on_tape(points, l);
-            for m in 0..directions.len() {
-                let (u1, h1) = (&u1[m * one..][..one], &mut h1[m * points * stride..][..points * stride]);
-                if layout.order >= 2 {
-                    let u2 = if l == 1 { &[] } else { &u2[m * one..][..one] };
-                    let h2 = &mut h2[m * points * stride..][..points * stride];
-                    chain::second(self.simd, padded, stride, &a1[here.clone()], &a2[here.clone()], u1, u2, h1, h2);
-                } else {
-                    chain::first(self.simd, padded, stride, &a1[here.clone()], u1, h1);
-                }
-            }
+    }
+}
+
+impl Inputs<'_> {
+    /// Copies `points` points from `first` on, and then their directions, to rows of h.
+    pub(super) fn rows(&self, layout: &Layout<'_>, first: usize, points: usize, h: &mut [f32]) {
+        let (width, stride, n) = (layout.width(0), layout.stride(0), layout.points);
+        spread(&self.x[first * width..][..points * width], width, h, stride);
+        for (v, h) in self.v.chunks_exact(n * width).zip(h.chunks_mut(points * stride).skip(1)) {
+            spread(&v[first * width..][..points * width], width, h, stride);
         }
     }
 }

@@ -21,6 +21,10 @@ pub(super) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self`·`b` + `c`, rounded once.
     unsafe fn multiply_add(self, b: Self, c: Self) -> Self;
+    /// `self`·`b`.
+    unsafe fn multiply(self, b: Self) -> Self;
+    /// `self` + `b`.
+    unsafe fn add(self, b: Self) -> Self;
     /// The sum of the lanes, in an order that only the register's kind fixes.
     unsafe fn sum(self) -> f32;
 }
@@ -64,6 +68,18 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn multiply(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm512_mul_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm512_add_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             // SAFETY: as above.
             unsafe { _mm512_reduce_add_ps(self.0) }
@@ -101,6 +117,18 @@ mod x86 {
         unsafe fn multiply_add(self, b: Self, c: Self) -> Self {
             // SAFETY: as above.
             Self(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn multiply(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm256_mul_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm256_add_ps(self.0, b.0) })
         }
 
         #[inline(always)]
@@ -157,6 +185,18 @@ mod arm {
         }
 
         #[inline(always)]
+        unsafe fn multiply(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { vmulq_f32(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { vaddq_f32(self.0, b.0) })
+        }
+
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             // SAFETY: as above.
             unsafe { vaddvq_f32(self.0) }
@@ -181,6 +221,7 @@ pub(super) fn panel_width(simd: crate::dispatch::Simd) -> usize {
 /// kind `V` of `simd`, or `twin(args)`. `body` is an `unsafe fn`, `#[inline(always)]`, that asks for nothing but V's instruction set.
 macro_rules! registers {
     ($($(#[$attr:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $body:ident, or $twin:ident;)*) => {$(
+        #[allow(clippy::too_many_arguments, reason = "the arguments of the body and one more")]
         $(#[$attr])*
         $vis fn $name(simd: $crate::dispatch::Simd, $($arg: $ty),*) {
             use $crate::dispatch::Variant;

@@ -1,16 +1,17 @@
-//! Where everything lies: parameters, blocks of points, chunks of directions, and the tape.
+//! Where everything lies: parameters, blocks of points, and the tape.
 //!
-//! Points are taken in blocks of at most 64, whose numbers stay in a core's own cache from the first layer to the last. Within a block
-//! the values come first; then the directions in chunks, each again through all layers. Widths are padded to a multiple of 16.
+//! Points are taken in blocks whose rows stay in a core's own cache from the first layer to the last. The rows of a block of n points
+//! are, at every layer, its n values, then n first derivatives along each direction in turn, then likewise the second ones. Rows are
+//! padded to a multiple of 16 numbers.
 //!
-//! The tape holds uₗ of the hidden layers: block after block, in each the values of all layers, then chunk after chunk u̇ₗ (and üₗ) of
-//! all layers. Activations and their derivatives are computed again from it: that is faster than to fetch them from memory.
+//! The tape holds u of the hidden layers, block after block, layer after layer. Activations and their derivatives are computed again
+//! from it: that is faster than to fetch them from memory.
 
-use super::Plan;
+use super::{Plan, chain};
 use std::ops::Range;
 
-/// Rows that a product should have to run at full speed.
-const ROWS: usize = 64;
+/// Rows of a block, if it has more than one point: enough for a product to run at full speed, few enough for the cache.
+const ROWS: usize = 128;
 
 /// A plan with its sizes worked out. Layers count from 1; layer 0 is the input.
 #[derive(Clone, Copy)]
@@ -23,8 +24,6 @@ pub(super) struct Layout<'a> {
     pub points: usize,
     /// Points of a block.
     pub block: usize,
-    /// Directions of a chunk.
-    pub chunk: usize,
     /// Σ of the padded widths of the hidden layers.
     pub hidden: usize,
 }
@@ -36,12 +35,11 @@ impl<'a> Layout<'a> {
         let order = plan.order.derivatives();
         let directions = if order == 0 { 0 } else { plan.directions };
         let jets = 1 + order * directions;
-        // By the number of points only, never by that of the threads: four blocks or more, unless they became too small.
-        let most = plan.rows.div_ceil(4).clamp((ROWS / 4).div_ceil(jets), ROWS);
+        // By the shape only, never by the number of threads: four blocks or more, unless they became too small.
+        let most = plan.rows.div_ceil(4).clamp((ROWS / 8).div_ceil(jets), ROWS.div_ceil(jets));
         let block = plan.rows.div_ceil(plan.rows.div_ceil(most).max(1)).max(1);
-        let chunk = ROWS.div_ceil(block).min(directions.max(1));
         let hidden = widths[1..widths.len() - 1].iter().map(|d| d.next_multiple_of(16)).sum();
-        Self { widths, order, directions, points: plan.rows, block, chunk, hidden }
+        Self { widths, order, directions, points: plan.rows, block, hidden }
     }
 
     pub(super) fn layers(&self) -> usize {
@@ -74,11 +72,6 @@ impl<'a> Layout<'a> {
         1 + self.order * self.directions
     }
 
-    /// Rows of the largest product in a block of `points`.
-    pub(super) fn most_rows(&self) -> usize {
-        self.block * self.chunk
-    }
-
     /// Wₗ among the parameters.
     pub(super) fn weights(&self, layer: usize) -> Range<usize> {
         let first = super::parameter_count(&self.widths[..layer]);
@@ -96,28 +89,21 @@ impl<'a> Layout<'a> {
         points * self.hidden * self.jets()
     }
 
-    /// Padded widths of the hidden layers below `layer`.
-    pub(super) fn below(&self, layer: usize) -> usize {
-        (1..layer).map(|l| self.padded(l)).sum()
-    }
-
-    /// uₗ on the tape of a block of `points`.
+    /// The rows of uₗ on the tape of a block of `points`.
     pub(super) fn on_tape(&self, points: usize, layer: usize) -> Range<usize> {
-        let first = points * self.below(layer);
-        first..first + points * self.padded(layer)
-    }
-
-    /// u̇ₗ, followed by üₗ, of `directions` on the tape of a block of `points`.
-    pub(super) fn derivatives_on_tape(&self, points: usize, directions: &Range<usize>, layer: usize) -> Range<usize> {
-        let rows = points * directions.len() * self.order;
-        let first = points * self.hidden * (1 + self.order * directions.start) + rows * self.below(layer);
+        let rows = points * self.jets();
+        let first = rows * (1..layer).map(|l| self.padded(l)).sum::<usize>();
         first..first + rows * self.padded(layer)
     }
 
-    /// The chunks of directions, in order.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (directions, chunk) = (self.directions, self.chunk);
-        (0..directions).step_by(chunk).map(move |m| m..(m + chunk).min(directions))
+    /// The rows of a block of `points` at a hidden layer, for the chain rule.
+    pub(super) fn rows_at(&self, points: usize, layer: usize) -> chain::Rows {
+        let bend = match (self.order, layer) {
+            (..=1, _) => chain::Bend::First,
+            (_, 1) => chain::Bend::Flat,
+            _ => chain::Bend::Second,
+        };
+        chain::Rows { points, directions: self.directions, width: self.padded(layer), stride: self.stride(layer), bend }
     }
 
     /// Multiply-adds of a pass through all layers.
@@ -133,24 +119,33 @@ mod tests {
     use crate::mlp::{Activation, Order};
 
     #[test]
-    fn the_tape_is_filled_without_gaps_or_overlaps() {
+    fn the_tape_is_filled_without_gaps_or_overlaps_block_by_block() {
         for (rows, directions, order) in
             [(1, 1, Order::First), (37, 5, Order::Second), (700, 3, Order::First), (5, 70, Order::Second)]
         {
             let plan = Plan { widths: &[3, 20, 16, 33, 2], activation: Activation::Silu, order, directions, rows };
             let layout = Layout::new(&plan);
-            let mut seen = vec![false; layout.tape(layout.block)];
-            let mut mark = |range: Range<usize>| {
-                for seen in &mut seen[range] {
-                    assert!(!std::mem::replace(seen, true));
+            let mut end = 0;
+            for first in (0..rows).step_by(layout.block) {
+                let points = layout.block.min(rows - first);
+                assert_eq!(layout.tape(first), end);
+                for l in 1..4 {
+                    let here = layout.on_tape(points, l);
+                    assert_eq!((layout.tape(first) + here.start, here.len()), (end, points * layout.jets() * layout.padded(l)));
+                    end += here.len();
                 }
-            };
-            (1..4).for_each(|l| mark(layout.on_tape(layout.block, l)));
-            for m in layout.chunks() {
-                (1..4).for_each(|l| mark(layout.derivatives_on_tape(layout.block, &m, l)));
             }
-            assert!(seen.into_iter().all(|seen| seen));
+            assert_eq!(crate::mlp::tape_len(&plan), end);
         }
+    }
+
+    #[test]
+    fn blocks_are_of_some_hundred_rows_and_a_small_batch_is_four_of_them() {
+        let block = |rows, directions, order| {
+            Layout::new(&Plan { widths: &[2, 16, 2], activation: Activation::Silu, order, directions, rows }).block
+        };
+        assert_eq!([block(1024, 1, Order::First), block(128, 1, Order::First), block(4, 1, Order::First)], [64, 32, 4]);
+        assert_eq!([block(100, 900, Order::First), block(100, 5, Order::Second), block(1, 0, Order::Value)], [1, 12, 1]);
     }
 
     #[test]
