@@ -43,20 +43,22 @@ pub(super) fn backward_on(
     }
     let groups = sums::groups(&layout);
     let one = if params.is_empty() { 0 } else { sums::len(&layout) };
-    scratch::with([transposed_len(&layout), one * groups], |[space, partial]| {
-        let first = if x.is_empty() { 2 } else { 1 };
-        let transposes = pack_transposes(simd, &layout, first, inputs.params, space);
-        let run = Run { simd, layout, activation: plan.activation, transposes: &transposes, inputs, tape, g_out };
-        let groups = run.cut(groups, partial, level, x);
-        let shared = layout.multiply_adds() > super::SHARED;
-        if shared {
-            groups.into_par_iter().for_each(|group| run.group(group));
-        } else {
-            groups.into_iter().for_each(|group| run.group(group));
-        }
-        if !params.is_empty() {
-            sums::add_up(&layout, partial, params, shared);
-        }
+    let shared = layout.multiply_adds() > super::SHARED;
+    super::on_pool(shared, || {
+        scratch::with([transposed_len(&layout), one * groups], |[space, partial]| {
+            let first = if x.is_empty() { 2 } else { 1 };
+            let transposes = pack_transposes(simd, &layout, first, inputs.params, space);
+            let run = Run { simd, layout, activation: plan.activation, transposes: &transposes, inputs, tape, g_out };
+            let groups = run.cut(groups, partial, level, x);
+            if shared {
+                groups.into_par_iter().for_each(|group| run.group(group));
+            } else {
+                groups.into_iter().for_each(|group| run.group(group));
+            }
+            if !params.is_empty() {
+                sums::add_up(&layout, partial, params, shared);
+            }
+        });
     });
 }
 

@@ -28,15 +28,18 @@ pub(super) fn forward_on(simd: Simd, plan: &Plan<'_>, inputs: &Inputs<'_>, out: 
     if layout.points == 0 {
         return;
     }
-    scratch::with([packed_len(&layout)], |[space]| {
-        let layers = pack_layers(simd, &layout, inputs.params, space);
-        let run = Run { simd, layout, activation: plan.activation, layers: &layers, inputs };
-        let blocks = run.cut(out, tape);
-        if layout.multiply_adds() > super::SHARED {
-            blocks.into_par_iter().for_each(|block| run.block(block));
-        } else {
-            blocks.into_iter().for_each(|block| run.block(block));
-        }
+    let shared = layout.multiply_adds() > super::SHARED;
+    super::on_pool(shared, || {
+        scratch::with([packed_len(&layout)], |[space]| {
+            let layers = pack_layers(simd, &layout, inputs.params, space);
+            let run = Run { simd, layout, activation: plan.activation, layers: &layers, inputs };
+            let blocks = run.cut(out, tape);
+            if shared {
+                blocks.into_par_iter().for_each(|block| run.block(block));
+            } else {
+                blocks.into_iter().for_each(|block| run.block(block));
+            }
+        });
     });
 }
 

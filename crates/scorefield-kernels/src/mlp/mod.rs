@@ -37,6 +37,11 @@ pub use forward::forward;
 /// Multiply-adds from which on a pass is shared among threads: some thirty microseconds.
 const SHARED: usize = 1 << 20;
 
+/// Runs `work`, which forks several times: on the pool if it is to be shared, so that a thread from outside waits once only.
+fn on_pool(shared: bool, work: impl FnOnce() + Send) {
+    if shared { rayon::scope(|_| work()) } else { work() }
+}
+
 /// The activation between layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {

@@ -64,12 +64,53 @@ pub(super) fn pack_transposed(simd: Simd, w: &[f32], n: usize, width: usize, int
     for (first, into) in (0..width).step_by(panel).zip(into.chunks_mut(n * panel)) {
         let cols = panel.min(width - first);
         let real = cols.min(k.saturating_sub(first));
-        for (j, into) in into.chunks_exact_mut(cols).enumerate() {
-            let column = w[first * n..].iter().skip(j).step_by(n);
-            for (into, w) in into[..real].iter_mut().zip(column) {
-                *into = *w;
+        // Four rows of w at a time become four neighbours in each row of the panel.
+        for i in (0..cols).step_by(4) {
+            if i + 4 <= real {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|r| &w[(first + i + r) * n..][..n]);
+                for (j, into) in into.chunks_exact_mut(cols).enumerate() {
+                    into[i..i + 4].copy_from_slice(&[a[j], b[j], c[j], d[j]]);
+                }
+            } else {
+                for (j, into) in into.chunks_exact_mut(cols).enumerate() {
+                    let from = |r: usize| if r < real { w[(first + r) * n + j] } else { 0.0 };
+                    into[i..i + 4].copy_from_slice(&[0, 1, 2, 3].map(|r| from(i + r)));
+                }
             }
-            into[real..].fill(0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::available;
+
+    #[test]
+    fn every_number_is_in_its_place_and_the_rest_is_zero() {
+        for &simd in available() {
+            for (k, n) in [(1, 1), (5, 3), (128, 2), (2, 130), (50, 47), (64, 96)] {
+                let w: Vec<f32> = (1..=k * n).map(|i| i as f32).collect();
+                let check = |rows: usize, cols: usize, transposed: bool| {
+                    let width = cols.next_multiple_of(16);
+                    let mut into = vec![f32::NAN; rows * width];
+                    if transposed {
+                        pack_transposed(simd, &w, n, width, &mut into)
+                    } else {
+                        pack(simd, &w, n, width, &mut into)
+                    }
+                    for (first, panel) in Panels::new(simd, &into, rows, width).panels() {
+                        let wide = panel.len() / rows;
+                        for (at, &got) in panel.iter().enumerate() {
+                            let (i, j) = (at / wide, first + at % wide);
+                            let from = if transposed { j * n + i } else { i * n + j };
+                            assert_eq!(got, if j < cols { w[from] } else { 0.0 }, "{simd}: {i}, {j} of {rows}×{cols}");
+                        }
+                    }
+                };
+                check(k, n, false);
+                check(n, k, true);
+            }
         }
     }
 }

@@ -1,20 +1,21 @@
 //! Work space that a thread keeps between calls, cut into pieces that start on cache lines.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
 
 thread_local! {
-    static KEPT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    /// One for each depth of calls inside one another, the outermost last.
+    static KEPT: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls `work` with `N` slices of the given lengths, whose contents are whatever was there before.
 pub(super) fn with<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&mut [f32]; N]) -> R) -> R {
     let padded = lengths.map(|n| n.next_multiple_of(LINE));
     let needed = padded.iter().sum::<usize>() + LINE;
-    // Taken, not borrowed: a call inside `work` finds nothing and makes its own.
-    let mut space = KEPT.take();
+    // Taken, not borrowed: a call inside `work` finds the next one.
+    let mut space = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
     if space.len() < needed {
         space = vec![0.0; needed];
     }
@@ -27,7 +28,7 @@ pub(super) fn with<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&m
         &mut piece[..n]
     });
     let result = work(pieces);
-    KEPT.set(space);
+    KEPT.with_borrow_mut(|kept| kept.push(space));
     result
 }
 
