@@ -131,20 +131,39 @@ fn sum_of_squares(bencher: Bencher, n: usize) {
     bencher.counter(ItemsCount::new(n)).bench_local(|| adamw::sum_of_squares(black_box(&x)));
 }
 
-/// Training steps: widths, order, directions, points. The items counted are floating-point operations.
-const STEPS: [(&[usize], Order, usize, usize); 7] = [
-    (&[2, 128, 128, 128, 2], Order::First, 1, 128),
-    (&[2, 128, 128, 128, 2], Order::First, 1, 1024),
-    (&[2, 128, 128, 128, 2], Order::Value, 0, 128),
-    (&[2, 128, 128, 128, 2], Order::Value, 0, 1024),
-    (&[2, 128, 128, 1], Order::Second, 5, 128),
-    (&[2, 128, 128, 1], Order::Second, 5, 1024),
-    (&[64, 128, 128, 64], Order::First, 64, 128),
+/// A training step of a perceptron.
+struct Step {
+    widths: &'static [usize],
+    order: Order,
+    directions: usize,
+    rows: usize,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { widths, order, directions, rows } = self;
+        write!(f, "{widths:?} {order:?} x{directions}, {rows} rows")
+    }
+}
+
+const fn step(widths: &'static [usize], order: Order, directions: usize, rows: usize) -> Step {
+    Step { widths, order, directions, rows }
+}
+
+const STEPS: [Step; 7] = [
+    step(&[2, 128, 128, 128, 2], Order::First, 1, 128),
+    step(&[2, 128, 128, 128, 2], Order::First, 1, 1024),
+    step(&[2, 128, 128, 128, 2], Order::Value, 0, 128),
+    step(&[2, 128, 128, 128, 2], Order::Value, 0, 1024),
+    step(&[2, 128, 128, 1], Order::Second, 5, 128),
+    step(&[2, 128, 128, 1], Order::Second, 5, 1024),
+    step(&[64, 128, 128, 64], Order::First, 64, 128),
 ];
 
-#[divan::bench(args = 0..STEPS.len())]
-fn mlp_step(bencher: Bencher, step: usize) {
-    let (widths, order, directions, rows) = STEPS[step];
+/// Forward and backward; the items are floating-point operations.
+#[divan::bench(args = STEPS)]
+fn mlp_step(bencher: Bencher, step: &Step) {
+    let Step { widths, order, directions, rows } = *step;
     let plan = Plan { widths, activation: Activation::Silu, order, directions, rows };
     let params: Vec<f32> = normals(mlp::parameter_count(widths)).into_iter().map(|w| 0.1 * w).collect();
     let (x, v) = (normals(rows * widths[0]), normals(directions * rows * widths[0]));

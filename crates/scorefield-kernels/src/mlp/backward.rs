@@ -6,7 +6,7 @@
 
 use super::layers::{Kind, Layer, is_few, pack_transposes, transposed_len};
 use super::layout::Layout;
-use super::outer::add_outer;
+use super::outer::{Begin, outer};
 use super::rows::{Rows, RowsMut};
 use super::smooth::{Jet, activate};
 use super::{Activation, Gradients, Inputs, Plan, chain, forward, scratch, sums};
@@ -67,6 +67,7 @@ struct Group<'a> {
     points: Range<usize>,
     /// Gradients of the parameters; see [`sums`].
     sum: &'a mut [f32],
+    begin: Begin,
     level: &'a mut [f32],
     x: &'a mut [f32],
 }
@@ -92,6 +93,7 @@ impl Run<'_> {
         let group = |first: usize| Group {
             points: first..(first + size).min(n),
             sum: sums.next().unwrap_or_default(),
+            begin: Begin::Zero,
             level: levels.next().unwrap_or_default(),
             x: xs.next().unwrap_or_default(),
         };
@@ -100,7 +102,6 @@ impl Run<'_> {
 
     fn group(&self, mut group: Group<'_>) {
         let layout = &self.layout;
-        group.sum.fill(0.0);
         let wide = layout.block * layout.jets() * layout.widest_stride();
         let slope = layout.block * layout.widest_padded();
         let slopes = [0, 1, 2].map(|order| if layout.order >= order { slope } else { 0 });
@@ -108,6 +109,7 @@ impl Run<'_> {
             for first in group.points.clone().step_by(layout.block) {
                 let points = first..(first + layout.block).min(group.points.end);
                 self.block(&points, &mut group, [&mut *g, &mut *other], h, [&mut *a1, &mut *a2, &mut *a3]);
+                group.begin = Begin::There;
             }
         });
     }
@@ -130,13 +132,13 @@ impl Run<'_> {
             let before = layout.stride(l - 1);
             self.transposes[l - 1].apply(Kind::Derivatives, rows, g, layout.stride(l), other, before);
             self.through(l - 1, n, &tape[layout.on_tape(n, l - 1)], other, h, &mut slopes);
-            self.add_gradients(l, n, rows, h, g, to.sum);
+            self.add_gradients(l, n, rows, h, g, to);
             std::mem::swap(&mut g, &mut other);
         }
         if !to.sum.is_empty() {
             self.inputs.rows(layout, points.start, n, h);
             // The input's second derivative is 0.
-            self.add_gradients(1, n, n * (1 + layout.order.min(1) * layout.directions), h, g, to.sum);
+            self.add_gradients(1, n, n * (1 + layout.order.min(1) * layout.directions), h, g, to);
         }
         let (d0, d1, at) = (layout.width(0), layout.width(1), points.start - to.points.start);
         if !to.level.is_empty() {
@@ -174,7 +176,8 @@ impl Run<'_> {
     }
 
     /// Adds to the gradient of layer l's weights hᵀg: its transpose, gᵀh, if the layer has few outputs; and to that of its bias.
-    fn add_gradients(&self, l: usize, points: usize, rows: usize, h: &[f32], g: &[f32], sum: &mut [f32]) {
+    fn add_gradients(&self, l: usize, points: usize, rows: usize, h: &[f32], g: &[f32], to: &mut Group<'_>) {
+        let (begin, sum) = (to.begin, &mut *to.sum);
         if sum.is_empty() {
             return;
         }
@@ -185,11 +188,15 @@ impl Run<'_> {
         if is_few(layout, l) {
             let inner = layout.padded(l - 1);
             let c = RowsMut::new(to, width, inner, inner);
-            add_outer(self.simd, Rows::new(g, rows, width, stride), Rows::new(h, rows, inner, before), c);
+            outer(self.simd, begin, Rows::new(g, rows, width, stride), Rows::new(h, rows, inner, before), c);
         } else {
             let c = RowsMut::new(to, inner, padded, padded);
-            add_outer(self.simd, Rows::new(h, rows, inner, before), Rows::new(g, rows, padded, stride), c);
+            outer(self.simd, begin, Rows::new(h, rows, inner, before), Rows::new(g, rows, padded, stride), c);
         }
-        sums::add_rows(self.simd, g, points, stride, &mut sum[sums::bias(layout, l)]);
+        let bias = &mut sum[sums::bias(layout, l)];
+        if begin == Begin::Zero {
+            bias.fill(0.0);
+        }
+        sums::add_rows(self.simd, g, points, stride, bias);
     }
 }

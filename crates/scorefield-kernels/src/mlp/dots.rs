@@ -75,3 +75,40 @@ fn portable(a: Rows<'_>, b: Rows<'_>, start: &[f32], mut c: RowsMut<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::available;
+    use crate::philox::{Stream, fill_normal};
+    use proptest::prelude::*;
+
+    fn normals(step: u32, n: usize) -> Vec<f32> {
+        let mut out = vec![0.0; n];
+        fill_normal(Stream { seed: 7, purpose: 0, step }, 0, 1, &mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn every_variant_is_the_scalar_product_of_rows(rows in 0usize..20, few in 1usize..=FEW, sixteens in 0usize..8, step: u32) {
+            let k = 16 * sixteens;
+            let (a, b, start) = (normals(step, rows * (k + 16)), normals(!step, few * k), normals(step ^ 1, few));
+            for &simd in available() {
+                let mut c = vec![7.0; rows * 5];
+                let left = Rows::new(&a, rows, k, k + 16);
+                dots(simd, left, Rows::new(&b, few, k, k), &start, RowsMut::new(&mut c, rows, few, 5));
+                for (at, &got) in c.iter().enumerate() {
+                    let (i, j) = (at / 5, at % 5);
+                    let want = if j < few {
+                        let terms = (0..k).map(|p| f64::from(a[i * (k + 16) + p]) * f64::from(b[j * k + p]));
+                        f64::from(start[j]) + terms.sum::<f64>()
+                    } else {
+                        7.0
+                    };
+                    prop_assert!((f64::from(got) - want).abs() < 1e-4, "{simd}: {got}, not {want}");
+                }
+            }
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! same few lines of the first cache. Columns past the matrix, up to a multiple of 16, are zero.
 
 use crate::dispatch::Simd;
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// A packed matrix `[inner, width]`.
 #[derive(Clone, Copy)]
@@ -29,13 +31,22 @@ impl<'a> Panels<'a> {
         self.width
     }
 
-    /// First column and numbers of each panel.
+    /// Columns and numbers of each panel.
     #[inline(always)]
-    pub(super) fn panels(self) -> impl Iterator<Item = (usize, &'a [f32])> {
+    pub(super) fn panels(self) -> impl Iterator<Item = (Range<usize>, &'a [f32])> {
         (0..self.width).step_by(self.panel).map(move |first| {
             let last = (first + self.panel).min(self.width);
-            (first, &self.data[first * self.inner..last * self.inner])
+            (first..last, &self.data[first * self.inner..last * self.inner])
         })
+    }
+}
+
+/// Calls `fill` for each panel of `size` numbers, large matrices on several threads.
+fn for_panels(into: &mut [f32], size: usize, fill: impl Fn(usize, &mut [f32]) + Sync) {
+    if into.len() > 1 << 18 {
+        into.par_chunks_mut(size).enumerate().for_each(|(i, into)| fill(i, into));
+    } else {
+        into.chunks_mut(size).enumerate().for_each(|(i, into)| fill(i, into));
     }
 }
 
@@ -43,7 +54,8 @@ impl<'a> Panels<'a> {
 pub(super) fn pack(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
     let (k, panel) = (w.len() / n, super::lanes::panel_width(simd));
     assert!(into.len() == k * width && width >= n, "pack: {} for {k}×{width}", into.len());
-    for (first, into) in (0..width).step_by(panel).zip(into.chunks_mut(k * panel)) {
+    for_panels(into, k * panel, |i, into| {
+        let first = i * panel;
         let cols = panel.min(width - first);
         let real = cols.min(n.saturating_sub(first));
         for (into, row) in into.chunks_exact_mut(cols).zip(w.chunks_exact(n)) {
@@ -54,14 +66,15 @@ pub(super) fn pack(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f3
                 into[real..].fill(0.0);
             }
         }
-    }
+    });
 }
 
 /// Packs the transpose of `w` `[k, n]` into `into` `[n, width]`, width ≥ k a multiple of 16.
 pub(super) fn pack_transposed(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
     let (k, panel) = (w.len() / n, super::lanes::panel_width(simd));
     assert!(into.len() == n * width && width >= k, "pack_transposed: {} for {n}×{width}", into.len());
-    for (first, into) in (0..width).step_by(panel).zip(into.chunks_mut(n * panel)) {
+    for_panels(into, n * panel, |i, into| {
+        let first = i * panel;
         let cols = panel.min(width - first);
         let real = cols.min(k.saturating_sub(first));
         // Four rows of w at a time become four neighbours in each row of the panel.
@@ -78,7 +91,7 @@ pub(super) fn pack_transposed(simd: Simd, w: &[f32], n: usize, width: usize, int
                 }
             }
         }
-    }
+    });
 }
 
 #[cfg(test)]
@@ -89,18 +102,15 @@ mod tests {
     #[test]
     fn every_number_is_in_its_place_and_the_rest_is_zero() {
         for &simd in available() {
-            for (k, n) in [(1, 1), (5, 3), (128, 2), (2, 130), (50, 47), (64, 96)] {
+            for (k, n) in [(1, 1), (5, 3), (128, 2), (2, 130), (50, 47), (64, 96), (530, 500)] {
                 let w: Vec<f32> = (1..=k * n).map(|i| i as f32).collect();
                 let check = |rows: usize, cols: usize, transposed: bool| {
                     let width = cols.next_multiple_of(16);
                     let mut into = vec![f32::NAN; rows * width];
-                    if transposed {
-                        pack_transposed(simd, &w, n, width, &mut into)
-                    } else {
-                        pack(simd, &w, n, width, &mut into)
-                    }
-                    for (first, panel) in Panels::new(simd, &into, rows, width).panels() {
-                        let wide = panel.len() / rows;
+                    let fill = if transposed { pack_transposed } else { pack };
+                    fill(simd, &w, n, width, &mut into);
+                    for (columns, panel) in Panels::new(simd, &into, rows, width).panels() {
+                        let (first, wide) = (columns.start, columns.len());
                         for (at, &got) in panel.iter().enumerate() {
                             let (i, j) = (at / wide, first + at % wide);
                             let from = if transposed { j * n + i } else { i * n + j };

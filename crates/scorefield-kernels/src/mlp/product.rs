@@ -27,18 +27,17 @@ fn check(a: Rows<'_>, b: Panels<'_>, start: &[f32], c: &RowsMut<'_>) {
 unsafe fn over_panels<V: Lanes>(a: Rows<'_>, b: Panels<'_>, start: &[f32], mut c: RowsMut<'_>) {
     check(a, b, start, &c);
     let c_stride = c.stride();
-    for (first, panel) in b.panels() {
-        // The panel is [k, n] with n numbers a row, and columns first..first + n are in `start` and in each row of `c`.
-        let vectors = panel.len() / b.inner().max(1) / V::WIDTH;
-        let to = c.as_mut_ptr().wrapping_add(first);
-        // SAFETY: `check` found a's rows as long as the panel, and c and `start` as wide as all panels together; `vectors` registers
-        // are the width of this panel, or less. `Rows` and `RowsMut` hold what they say.
+    for (cols, panel) in b.panels() {
+        let to = c.as_mut_ptr().wrapping_add(cols.start);
+        // SAFETY: `check` found a's rows as long as the panel, and c and `start` as wide as all panels together, of which this one has
+        // as many registers as the arm says. `Rows` and `RowsMut` hold what they say.
         unsafe {
-            let start = start.as_ptr().add(first);
-            match vectors {
+            let start = start.as_ptr().add(cols.start);
+            match cols.len() / V::WIDTH {
                 1 => over_rows::<V, 1>(a, panel.as_ptr(), start, to, c_stride),
                 2 => over_rows::<V, 2>(a, panel.as_ptr(), start, to, c_stride),
-                _ => over_rows::<V, 4>(a, panel.as_ptr(), start, to, c_stride),
+                4 => over_rows::<V, 4>(a, panel.as_ptr(), start, to, c_stride),
+                _ => unreachable!("panels have 16 or 32 columns"),
             }
         }
     }
@@ -121,17 +120,62 @@ unsafe fn tile<V: Lanes, const M: usize, const N: usize>(
 
 fn portable(a: Rows<'_>, b: Panels<'_>, start: &[f32], mut c: RowsMut<'_>) {
     check(a, b, start, &c);
-    for (first, panel) in b.panels() {
+    for (cols, panel) in b.panels() {
         let (steps, _) = panel.as_chunks::<16>();
         for i in 0..a.rows() {
             let mut sum = [0.0f32; 16];
-            sum.copy_from_slice(&start[first..first + 16]);
+            sum.copy_from_slice(&start[cols.clone()]);
             for (left, right) in a.row(i).iter().zip(steps) {
                 for (s, r) in sum.iter_mut().zip(right) {
                     *s += left * r;
                 }
             }
-            c.row(i)[first..first + 16].copy_from_slice(&sum);
+            c.row(i)[cols.clone()].copy_from_slice(&sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::available;
+    use crate::philox::{Stream, fill_normal};
+    use proptest::prelude::*;
+
+    fn normals(step: u32, n: usize) -> Vec<f32> {
+        let mut out = vec![0.0; n];
+        fill_normal(Stream { seed: 7, purpose: 0, step }, 0, 1, &mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn every_variant_is_the_sum_over_the_inner_dimension_and_a_row_does_not_see_its_neighbours(
+            rows in 1usize..40, inner in 0usize..70, panels in 1usize..6, gap in 0usize..20, step: u32,
+        ) {
+            let (width, a_stride) = (16 * panels, inner + gap);
+            let (a, w, start) = (normals(step, rows * a_stride), normals(!step, inner * width), normals(step ^ 1, width));
+            for &simd in available() {
+                let mut packed = vec![0.0; inner * width];
+                if inner > 0 {
+                    crate::mlp::pack::pack(simd, &w, width, width, &mut packed);
+                }
+                let b = Panels::new(simd, &packed, inner, width);
+                let (mut c, stride) = (vec![7.0; rows * (width + gap)], width + gap);
+                product(simd, Rows::new(&a, rows, inner, a_stride), b, &start, RowsMut::new(&mut c, rows, width, stride));
+                for i in 0..rows {
+                    for j in 0..width {
+                        let terms = (0..inner).map(|k| f64::from(a[i * a_stride + k]) * f64::from(w[k * width + j]));
+                        let want = f64::from(start[j]) + terms.sum::<f64>();
+                        prop_assert!((f64::from(c[i * stride + j]) - want).abs() < 1e-4, "{simd}: {}, not {want}", c[i * stride + j]);
+                    }
+                    prop_assert!(c[i * stride + width..][..gap].iter().all(|&c| c == 7.0), "written between rows");
+                    let mut alone = vec![0.0; width];
+                    let row = Rows::new(&a[i * a_stride..], 1, inner, a_stride);
+                    product(simd, row, b, &start, RowsMut::new(&mut alone, 1, width, width));
+                    prop_assert_eq!(&alone, &c[i * stride..][..width]);
+                }
+            }
         }
     }
 }

@@ -69,31 +69,36 @@ fn add_body(part: &[f32], sum: &mut [f32]) {
 }
 
 /// `params` = the groups' sums, one after the other in `partial`, added up in order.
-pub(super) fn add_up(layout: &Layout<'_>, partial: &mut [f32], params: &mut [f32], shared: bool) {
+pub(super) fn add_up(layout: &Layout<'_>, partial: &[f32], params: &mut [f32], shared: bool) {
     let len = len(layout);
-    let (total, rest) = partial.split_at_mut(len);
-    let add_at = |i: usize, total: &mut [f32]| {
-        for part in rest.chunks(len) {
-            add(active(), &part[i * SPAN..][..total.len()], total);
+    // Rows of `width` in `to` from rows of `padded`, which begin at `first` in each sum.
+    let add_rows = |to: &mut [f32], width: usize, padded: usize, first: usize| {
+        let rows = to.len() / width;
+        for (g, part) in partial.chunks_exact(len).enumerate() {
+            let rows = to.chunks_exact_mut(width).zip(part[first..first + rows * padded].chunks_exact(padded));
+            if g == 0 {
+                rows.for_each(|(to, from)| to.copy_from_slice(&from[..width]));
+            } else {
+                rows.for_each(|(to, from)| add(active(), from, to));
+            }
         }
     };
-    if shared && !rest.is_empty() {
-        total.par_chunks_mut(SPAN).enumerate().for_each(|(i, total)| add_at(i, total));
-    } else {
-        total.chunks_mut(SPAN).enumerate().for_each(|(i, total)| add_at(i, total));
-    }
     for l in 1..=layout.layers() {
-        let width = layout.width(l);
-        params[layout.bias(l)].copy_from_slice(&total[bias(layout, l)][..width]);
-        let (from, to) = (&total[weights(layout, l)], &mut params[layout.weights(l)]);
+        let (width, padded, from) = (layout.width(l), layout.padded(l), weights(layout, l).start);
+        add_rows(&mut params[layout.bias(l)], width, padded, bias(layout, l).start);
+        let to = &mut params[layout.weights(l)];
         if is_few(layout, l) {
-            for (j, column) in from.chunks_exact(layout.padded(l - 1)).enumerate() {
-                to[j..].iter_mut().step_by(width).zip(column).for_each(|(to, from)| *to = *from);
+            let inner = layout.width(l - 1);
+            let mut column = vec![0.0; inner];
+            for j in 0..width {
+                add_rows(&mut column, inner, layout.padded(l - 1), from + j * layout.padded(l - 1));
+                to[j..].iter_mut().step_by(width).zip(&column).for_each(|(to, from)| *to = *from);
             }
+        } else if shared && to.len() > SPAN / 4 {
+            let rows = (SPAN / 4).div_ceil(width);
+            to.par_chunks_mut(rows * width).enumerate().for_each(|(i, to)| add_rows(to, width, padded, from + i * rows * padded));
         } else {
-            for (to, from) in to.chunks_exact_mut(width).zip(from.chunks_exact(layout.padded(l))) {
-                to.copy_from_slice(&from[..width]);
-            }
+            add_rows(to, width, padded, from);
         }
     }
 }
