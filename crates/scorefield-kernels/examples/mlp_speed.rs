@@ -24,7 +24,9 @@ fn main() {
         let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(threads).build() else { continue };
         for step in STEPS {
             let [forward, backward] = pool.install(|| fastest(step));
-            let peak = fma_peak_gflops(threads, Duration::from_millis(50));
+            // The best of several, as the times are: other programs only ever take away.
+            let peaks = (0..5).map(|_| fma_peak_gflops(threads, Duration::from_millis(20)));
+            let peak = peaks.fold(0.0, f64::max);
             let (widths, order, directions, rows) = step;
             let plan = Plan { widths, activation: Activation::Silu, order, directions, rows };
             let rate = (plan.forward_flops() + plan.backward_flops()) as f64 / (forward + backward) / 1e9;

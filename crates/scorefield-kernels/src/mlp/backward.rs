@@ -4,7 +4,7 @@
 //! by the rows of h, which the chain rule turns into those by the rows of u one layer below. Gradients of parameters are sums over
 //! groups of blocks, each in order, and then over the groups in order.
 
-use super::layers::{Kind, Layer, is_few, pack_transposes, transposed_len};
+use super::layers::{Kind, Layer, is_few, pack_layers, pack_transposes, packed_len, transposed_len};
 use super::layout::Layout;
 use super::outer::{Begin, outer};
 use super::rows::{Rows, RowsMut};
@@ -45,10 +45,22 @@ pub(super) fn backward_on(
     let one = if params.is_empty() { 0 } else { sums::len(&layout) };
     let shared = layout.multiply_adds() > super::SHARED;
     super::on_pool(shared, || {
-        scratch::with([transposed_len(&layout), one * groups], |[space, partial]| {
+        let again = 1..if layout.is_taped(1) || layout.layers() == 1 { 1 } else { 2 };
+        let lengths = [transposed_len(&layout), packed_len(&layout, again.clone()), one * groups];
+        scratch::with(lengths, |[space, first_layer, partial]| {
+            let first_layer = pack_layers(simd, &layout, again, inputs.params, first_layer);
             let first = if x.is_empty() { 2 } else { 1 };
             let transposes = pack_transposes(simd, &layout, first, inputs.params, space);
-            let run = Run { simd, layout, activation: plan.activation, transposes: &transposes, inputs, tape, g_out };
+            let run = Run {
+                simd,
+                layout,
+                activation: plan.activation,
+                transposes: &transposes,
+                again: first_layer.first(),
+                inputs,
+                tape,
+                g_out,
+            };
             let groups = run.cut(groups, partial, level, x);
             if shared {
                 groups.into_par_iter().for_each(|group| run.group(group));
@@ -77,6 +89,8 @@ struct Run<'a> {
     layout: Layout<'a>,
     activation: Activation,
     transposes: &'a [Layer<'a>],
+    /// The first layer, if its u is not on the tape.
+    again: Option<&'a Layer<'a>>,
     inputs: &'a Inputs<'a>,
     tape: &'a [f32],
     g_out: &'a [f32],
@@ -105,10 +119,11 @@ impl Run<'_> {
         let wide = layout.block * layout.jets() * layout.widest_stride();
         let slope = layout.block * layout.widest_padded();
         let slopes = [0, 1, 2].map(|order| if layout.order >= order { slope } else { 0 });
-        scratch::with([wide, wide, wide, slopes[0], slopes[1], slopes[2]], |[g, other, h, a1, a2, a3]| {
+        let again = if self.again.is_some() { layout.block * layout.jets() * layout.padded(1) } else { 0 };
+        scratch::with([wide, wide, wide, again, slopes[0], slopes[1], slopes[2]], |[g, other, h, u, a1, a2, a3]| {
             for first in group.points.clone().step_by(layout.block) {
                 let points = first..(first + layout.block).min(group.points.end);
-                self.block(&points, &mut group, [&mut *g, &mut *other], h, [&mut *a1, &mut *a2, &mut *a3]);
+                self.block(&points, &mut group, [&mut *g, &mut *other], [&mut *h, &mut *u], [&mut *a1, &mut *a2, &mut *a3]);
                 group.begin = Begin::There;
             }
         });
@@ -119,7 +134,7 @@ impl Run<'_> {
         points: &Range<usize>,
         to: &mut Group<'_>,
         [mut g, mut other]: [&mut [f32]; 2],
-        h: &mut [f32],
+        [h, again]: [&mut [f32]; 2],
         mut slopes: [&mut [f32]; 3],
     ) {
         let layout = &self.layout;
@@ -131,12 +146,19 @@ impl Run<'_> {
         for l in (2..=layout.layers()).rev() {
             let before = layout.stride(l - 1);
             self.transposes[l - 1].apply(Kind::Derivatives, rows, g, layout.stride(l), other, before);
-            self.through(l - 1, n, &tape[layout.on_tape(n, l - 1)], other, h, &mut slopes);
+            let u = match self.again {
+                Some(layer) if l == 2 => {
+                    self.inputs.enter(layout, layer, points.clone(), h, again);
+                    &*again
+                }
+                _ => &tape[layout.on_tape(n, l - 1)],
+            };
+            self.through(l - 1, n, u, other, h, &mut slopes);
             self.add_gradients(l, n, rows, h, g, to);
             std::mem::swap(&mut g, &mut other);
         }
         if !to.sum.is_empty() {
-            self.inputs.rows(layout, points.start, n, h);
+            self.inputs.rows(layout, points, h);
             // The input's second derivative is 0.
             self.add_gradients(1, n, n * (1 + layout.order.min(1) * layout.directions), h, g, to);
         }

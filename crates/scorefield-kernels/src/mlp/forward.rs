@@ -7,6 +7,7 @@ use super::smooth::{Jet, activate};
 use super::{Activation, Inputs, Plan, parameter_count, scratch};
 use crate::dispatch::{Simd, active};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Evaluates the perceptron. `out` `[(1 + kM)·n, d_L]`, k = 0, 1, 2 by the order: first the n values, then the first derivatives, of
 /// point i along direction m in row n + m·n + i, then so the second ones. `tape`, if given, receives what [`backward`](super::backward)
@@ -30,8 +31,9 @@ pub(super) fn forward_on(simd: Simd, plan: &Plan<'_>, inputs: &Inputs<'_>, out: 
     }
     let shared = layout.multiply_adds() > super::SHARED;
     super::on_pool(shared, || {
-        scratch::with([packed_len(&layout)], |[space]| {
-            let layers = pack_layers(simd, &layout, inputs.params, space);
+        let all = 1..layout.layers() + 1;
+        scratch::with([packed_len(&layout, all.clone())], |[space]| {
+            let layers = pack_layers(simd, &layout, all, inputs.params, space);
             let run = Run { simd, layout, activation: plan.activation, layers: &layers, inputs };
             let blocks = run.cut(out, tape);
             if shared {
@@ -129,13 +131,16 @@ impl Run<'_> {
         let slopes = [1, 2].map(|order| if layout.order >= order { layout.block * layout.widest_padded() } else { 0 });
         let lengths = [rows * layout.widest_stride(), rows * layout.widest_padded(), slopes[0], slopes[1]];
         scratch::with(lengths, |[h, space, a1, a2]| {
-            self.inputs.rows(layout, block.first, block.points, h);
             for (l, layer) in (1..).zip(self.layers) {
                 let u = match &mut block.tape {
-                    Some(tape) if l < layout.layers() => &mut tape[layout.on_tape(block.points, l)],
+                    Some(tape) if l < layout.layers() && layout.is_taped(l) => &mut tape[layout.on_tape(block.points, l)],
                     _ => &mut *space,
                 };
-                self.affine(l, layer, block.first, block.points, h, u);
+                if l == 1 {
+                    self.inputs.enter(layout, layer, block.first..block.first + block.points, h, u);
+                } else {
+                    self.affine(l, layer, block.points, h, u);
+                }
                 if l == layout.layers() {
                     return self.output(&mut block.out, block.points, u);
                 }
@@ -150,23 +155,13 @@ impl Run<'_> {
         });
     }
 
-    /// u of all rows at a layer, from h at the one before.
-    fn affine(&self, l: usize, layer: &Layer<'_>, first: usize, points: usize, h: &[f32], u: &mut [f32]) {
+    /// u of all rows at a layer after the first, from h at the one before.
+    fn affine(&self, l: usize, layer: &Layer<'_>, points: usize, h: &[f32], u: &mut [f32]) {
         let layout = &self.layout;
-        let (width, padded, stride) = (layout.width(l), layout.padded(l), layout.stride(l - 1));
+        let (padded, stride) = (layout.padded(l), layout.stride(l - 1));
         layer.apply(Kind::Values, points, h, stride, u, padded);
-        if l == 1 && !self.inputs.level.is_empty() {
-            let level = &self.inputs.level[first * width..][..points * width];
-            for (u, c) in u.chunks_exact_mut(padded).zip(level.chunks_exact(width)) {
-                u.iter_mut().zip(c).for_each(|(u, c)| *u += c);
-            }
-        }
-        // The input's second derivative is 0.
-        let order = if l == 1 { layout.order.min(1) } else { layout.order };
-        let rows = points * order * layout.directions;
-        if rows > 0 {
-            layer.apply(Kind::Derivatives, rows, &h[points * stride..], stride, &mut u[points * padded..], padded);
-        }
+        let rows = points * (layout.jets() - 1);
+        layer.apply(Kind::Derivatives, rows, &h[points * stride..], stride, &mut u[points * padded..], padded);
     }
 
     /// Copies the last layer's rows to where they belong.
@@ -185,12 +180,28 @@ impl Run<'_> {
 }
 
 impl Inputs<'_> {
-    /// Copies `points` points from `first` on, and then their directions, to rows of h.
-    pub(super) fn rows(&self, layout: &Layout<'_>, first: usize, points: usize, h: &mut [f32]) {
+    /// Copies some points, and then their directions, to rows of h.
+    pub(super) fn rows(&self, layout: &Layout<'_>, points: &Range<usize>, h: &mut [f32]) {
         let (width, stride, n) = (layout.width(0), layout.stride(0), layout.points);
-        spread(&self.x[first * width..][..points * width], width, h, stride);
-        for (v, h) in self.v.chunks_exact(n * width).zip(h.chunks_mut(points * stride).skip(1)) {
-            spread(&v[first * width..][..points * width], width, h, stride);
+        let here = points.start * width..points.end * width;
+        spread(&self.x[here.clone()], width, h, stride);
+        for (v, h) in self.v.chunks_exact(n * width).zip(h.chunks_mut(points.len() * stride).skip(1)) {
+            spread(&v[here.clone()], width, h, stride);
         }
+    }
+
+    /// The rows of u₁ of some points, but for the second derivatives, which are 0; and, as `rows` does, those of h₀.
+    pub(super) fn enter(&self, layout: &Layout<'_>, layer: &Layer<'_>, points: Range<usize>, h: &mut [f32], u: &mut [f32]) {
+        self.rows(layout, &points, h);
+        let (n, width, padded, stride) = (points.len(), layout.width(1), layout.padded(1), layout.stride(0));
+        layer.apply(Kind::Values, n, h, stride, u, padded);
+        if !self.level.is_empty() {
+            let level = &self.level[points.start * width..points.end * width];
+            for (u, c) in u.chunks_exact_mut(padded).zip(level.chunks_exact(width)) {
+                u.iter_mut().zip(c).for_each(|(u, c)| *u += c);
+            }
+        }
+        let rows = n * layout.order.min(1) * layout.directions;
+        layer.apply(Kind::Derivatives, rows, &h[n * stride..], stride, &mut u[n * padded..], padded);
     }
 }

@@ -6,6 +6,7 @@ use super::pack::{Panels, pack, pack_transposed};
 use super::product::product;
 use super::rows::{Rows, RowsMut};
 use crate::dispatch::Simd;
+use std::ops::Range;
 
 /// One layer, ready to be applied to rows.
 #[derive(Clone, Copy)]
@@ -47,12 +48,18 @@ fn packed(layout: &Layout<'_>, layer: usize) -> usize {
 }
 
 /// Numbers that [`pack_layers`] needs space for.
-pub(super) fn packed_len(layout: &Layout<'_>) -> usize {
-    (1..=layout.layers()).map(|l| packed(layout, l) + layout.padded(l)).sum::<usize>() + layout.widest_padded()
+pub(super) fn packed_len(layout: &Layout<'_>, layers: Range<usize>) -> usize {
+    layers.map(|l| packed(layout, l) + layout.padded(l)).sum::<usize>() + layout.widest_padded()
 }
 
-/// The layers, from the first to the last, in `space`.
-pub(super) fn pack_layers<'a>(simd: Simd, layout: &Layout<'_>, params: &[f32], space: &'a mut [f32]) -> Vec<Layer<'a>> {
+/// Some of the layers, in `space`.
+pub(super) fn pack_layers<'a>(
+    simd: Simd,
+    layout: &Layout<'_>,
+    layers: Range<usize>,
+    params: &[f32],
+    space: &'a mut [f32],
+) -> Vec<Layer<'a>> {
     let (zeros, mut rest) = space.split_at_mut(layout.widest_padded());
     zeros.fill(0.0);
     let zeros = &*zeros;
@@ -77,7 +84,7 @@ pub(super) fn pack_layers<'a>(simd: Simd, layout: &Layout<'_>, params: &[f32], s
         };
         Layer { simd, weights, bias, zeros: &zeros[..wide] }
     };
-    (1..=layout.layers()).map(layer).collect()
+    layers.map(layer).collect()
 }
 
 impl Layer<'_> {
@@ -100,7 +107,7 @@ pub(super) fn transposed_len(layout: &Layout<'_>) -> usize {
     (1..=layout.layers()).map(|l| layout.width(l) * layout.padded(l - 1)).sum::<usize>() + layout.widest_padded()
 }
 
-/// The transposes of the layers, from the first to the last, in `space`; without the first where `skip_first`.
+/// The transposes of the layers, from the first to the last, in `space`; those before `from` are left out.
 pub(super) fn pack_transposes<'a>(
     simd: Simd,
     layout: &Layout<'_>,

@@ -5,13 +5,16 @@
 //! padded to a multiple of 16 numbers.
 //!
 //! The tape holds u of the hidden layers, block after block, layer after layer. Activations and their derivatives are computed again
-//! from it: that is faster than to fetch them from memory.
+//! from it, and u₁ itself from an input of few numbers: that is faster than to fetch them from memory.
 
 use super::{Plan, chain};
 use std::ops::Range;
 
 /// Rows of a block, if it has more than one point: enough for a product to run at full speed, few enough for the cache.
 const ROWS: usize = 128;
+
+/// Inputs of no more numbers have their u₁ computed twice.
+const NARROW: usize = 4;
 
 /// A plan with its sizes worked out. Layers count from 1; layer 0 is the input.
 #[derive(Clone, Copy)]
@@ -24,8 +27,8 @@ pub(super) struct Layout<'a> {
     pub points: usize,
     /// Points of a block.
     pub block: usize,
-    /// Σ of the padded widths of the hidden layers.
-    pub hidden: usize,
+    /// Σ of the padded widths of the layers on the tape.
+    taped: usize,
 }
 
 impl<'a> Layout<'a> {
@@ -38,8 +41,9 @@ impl<'a> Layout<'a> {
         // By the shape only, never by the number of threads: four blocks or more, unless they became too small.
         let most = plan.rows.div_ceil(4).clamp((ROWS / 8).div_ceil(jets), ROWS.div_ceil(jets));
         let block = plan.rows.div_ceil(plan.rows.div_ceil(most).max(1)).max(1);
-        let hidden = widths[1..widths.len() - 1].iter().map(|d| d.next_multiple_of(16)).sum();
-        Self { widths, order, directions, points: plan.rows, block, hidden }
+        let layout = Self { widths, order, directions, points: plan.rows, block, taped: 0 };
+        let taped = (1..layout.layers()).filter(|&l| layout.is_taped(l)).map(|l| layout.padded(l)).sum();
+        Self { taped, ..layout }
     }
 
     pub(super) fn layers(&self) -> usize {
@@ -84,15 +88,20 @@ impl<'a> Layout<'a> {
         first..first + self.widths[layer]
     }
 
+    /// Whether u of a hidden layer is on the tape.
+    pub(super) fn is_taped(&self, layer: usize) -> bool {
+        layer > 1 || self.widths[0] > NARROW
+    }
+
     /// Numbers that the tape holds for `points`.
     pub(super) fn tape(&self, points: usize) -> usize {
-        points * self.hidden * self.jets()
+        points * self.taped * self.jets()
     }
 
     /// The rows of uₗ on the tape of a block of `points`.
     pub(super) fn on_tape(&self, points: usize, layer: usize) -> Range<usize> {
         let rows = points * self.jets();
-        let first = rows * (1..layer).map(|l| self.padded(l)).sum::<usize>();
+        let first = rows * (1..layer).filter(|&l| self.is_taped(l)).map(|l| self.padded(l)).sum::<usize>();
         first..first + rows * self.padded(layer)
     }
 
@@ -120,16 +129,15 @@ mod tests {
 
     #[test]
     fn the_tape_is_filled_without_gaps_or_overlaps_block_by_block() {
-        for (rows, directions, order) in
-            [(1, 1, Order::First), (37, 5, Order::Second), (700, 3, Order::First), (5, 70, Order::Second)]
-        {
-            let plan = Plan { widths: &[3, 20, 16, 33, 2], activation: Activation::Silu, order, directions, rows };
+        let shapes = [(1, 1, Order::First), (37, 5, Order::Second), (700, 3, Order::First), (5, 70, Order::Second)];
+        for (d0, (rows, directions, order)) in [2, 9].into_iter().flat_map(|d0| shapes.map(|shape| (d0, shape))) {
+            let plan = Plan { widths: &[d0, 20, 16, 33, 2], activation: Activation::Silu, order, directions, rows };
             let layout = Layout::new(&plan);
             let mut end = 0;
             for first in (0..rows).step_by(layout.block) {
                 let points = layout.block.min(rows - first);
                 assert_eq!(layout.tape(first), end);
-                for l in 1..4 {
+                for l in (1..4).filter(|&l| layout.is_taped(l)) {
                     let here = layout.on_tape(points, l);
                     assert_eq!((layout.tape(first) + here.start, here.len()), (end, points * layout.jets() * layout.padded(l)));
                     end += here.len();
