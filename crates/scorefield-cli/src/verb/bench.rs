@@ -99,7 +99,11 @@ impl Bench {
             return Err(unknown("--only", only, PARTS));
         }
         if let Some((flag, .., part)) = given.iter().find(|(_, given, belongs, _)| *given && !belongs) {
-            return Err(Error::setting(*flag, format!("{part} beside it"), only.map_or("no --only".to_owned(), |o| format!("--only {o}"))));
+            return Err(Error::setting(
+                *flag,
+                format!("{part} beside it"),
+                only.map_or("no --only".to_owned(), |o| format!("--only {o}")),
+            ));
         }
         if let Some(path) = &self.picture {
             if !sink::is_picture(path) {
@@ -142,7 +146,8 @@ fn peers(args: &Bench, session: &Session) -> Result<Answer> {
 fn passes(seconds: f64, session: &Session) -> Result<Answer> {
     let passes = bench::passes(seconds, session.seed(), session.device())?;
     let peak = machine::fma_peak_gflops(rayon::current_num_threads(), PEAK);
-    let mut rows = vec![["plain-mlp 2→128→128→128→2", "rows", "forward", "of peak", "backward", "of peak"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["plain-mlp 2→128→128→128→2", "rows", "forward", "of peak", "backward", "of peak"].map(str::to_owned).to_vec()];
     let mut listed: Vec<Value> = Vec::new();
     for pass in &passes {
         let shares = [pass.forward_gflops / peak, pass.backward_gflops / peak];
@@ -180,13 +185,29 @@ fn objectives(args: &Bench, seconds: f64, session: &Session) -> Result<Answer> {
 fn machine(session: &Session) -> String {
     let (features, threads) = (machine::features(), rayon::current_num_threads());
     match session.device_name().as_str() {
-        "cpu" => format!("{} with {}, {threads} thread{}", features.architecture, features.active, if threads == 1 { "" } else { "s" }),
+        "cpu" => {
+            format!("{} with {}, {threads} thread{}", features.architecture, features.active, if threads == 1 { "" } else { "s" })
+        }
         device => device.to_owned(),
     }
 }
 
 fn text(measured: &Measured) -> String {
-    let head = ["objective", "d", "M", "σ", "variate", "a step", "a number", "loss", "± given x", "±", "noise given x", "noise", "left out"];
+    let head = [
+        "objective",
+        "d",
+        "M",
+        "σ",
+        "variate",
+        "a step",
+        "a number",
+        "loss",
+        "± given x",
+        "±",
+        "noise given x",
+        "noise",
+        "left out",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(measured.rows.iter().map(line));
     let mut text = words::table(&rows);

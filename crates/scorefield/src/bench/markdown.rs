@@ -33,15 +33,20 @@ pub fn markdown(measured: &Measured, machine: &str, command: &str) -> String {
     };
     text += &by_dimension("ms a step", milliseconds);
     text += "\n";
-    text += &by_dimension("gradient noise of batches", |r| value(r.gradient_noise_of_batches));
-    text += "\n";
-    text += &by_dimension("… of directions and added noise alone", |r| value(r.gradient_noise));
+    text += &by_dimension("gradient noise of batches (of directions and added noise alone)", |r| {
+        if r.skipped.is_some() {
+            "left out".to_owned()
+        } else {
+            format!("{} ({})", value(r.gradient_noise_of_batches), value(r.gradient_noise))
+        }
+    });
 
     let many = |r: &&Row| r.d == MANY && r.projections.is_some();
     let mut directions: Vec<usize> = measured.rows.iter().filter(many).filter_map(|r| r.projections).collect();
     directions.sort_unstable();
     directions.dedup();
-    let of_m = |name: &str, m: usize| measured.rows.iter().find(|r| r.objective == name && r.d == MANY && r.projections == Some(m));
+    let of_m =
+        |name: &str, m: usize| measured.rows.iter().find(|r| r.objective == name && r.d == MANY && r.projections == Some(m));
     let head = [format!("M directions at d = {MANY}: ms · noise of directions")].into_iter();
     let mut rows: Vec<Vec<String>> = vec![head.chain(directions.iter().map(|m| format!("M = {m}"))).collect()];
     for entry in OBJECTIVES.iter().filter(|e| of_m(e.name, 1).is_some()) {
@@ -65,8 +70,9 @@ pub fn markdown(measured: &Measured, machine: &str, command: &str) -> String {
     }
     text += "\n";
     text += &table(&rows);
-    for line in slopes(measured) {
-        text += &format!("\n{line}.\n");
+    let said: String = slopes(measured).into_iter().map(|sentence| format!("{sentence}. ")).collect();
+    if !said.is_empty() {
+        text += &format!("\n{}\n", said.trim_end());
     }
     for row in measured.rows.iter().filter(|r| r.skipped.is_some()) {
         let reason = row.skipped.as_deref().unwrap_or_default();
@@ -81,6 +87,9 @@ pub fn slopes(measured: &Measured) -> Vec<String> {
     let (slopes, mut said) = (&measured.slopes, Vec::new());
     if let Some(exponent) = slopes.exact_trace {
         said.push(format!("The exact trace's time grows as d to the power {exponent:.2} from d = 32 on"));
+    }
+    if let Some(exponent) = slopes.exact_trace_over_sliced {
+        said.push(format!("Over the time of one direction, whose layers grow with d too, it is d to the power {exponent:.2}"));
     }
     if let Some(ratio) = slopes.sliced_per_element {
         let d = slopes.largest_d;
