@@ -132,6 +132,19 @@ fn names_that_do_not_exist_come_with_the_nearest_one() {
     refused(at.path(), &["train", "digts", "--out", "run"], &["digits"]);
     refused(at.path(), &["sample", "density:mixtur", "-n", "5", "-o", "x.npy"], &["mixture"]);
     refused(at.path(), &["train", "toy:rings", "--schedule", "edn", "--out", "run"], &["edm"]);
+    refused(at.path(), &["bench", "--only", "objectivs"], &["--only", "did you mean objectives?"]);
+    refused(at.path(), &["bench", "--only", "objectives-peers", "--case", "sliced-12"], &["--case", "did you mean sliced-128?"]);
+}
+
+#[test]
+fn measurements_that_do_not_go_together_are_refused_before_they_begin() {
+    let at = folder();
+    fs::write(at.path().join("prose.md"), "# Prose\n").unwrap();
+    refused(at.path(), &["bench", "--only", "objectives-peers"], &["--case", "sliced-1024"]);
+    refused(at.path(), &["bench", "--only", "mlp", "--case", "sliced-128"], &["--case", "objectives-peers"]);
+    refused(at.path(), &["bench", "--seconds", "-1"], &["--seconds", "positive"]);
+    refused(at.path(), &["bench", "--only", "objectives", "--picture", "a.jpg"], &["a.jpg", ".png"]);
+    refused(at.path(), &["bench", "--only", "objectives", "--markdown", "prose.md"], &["prose.md", "measured: begin"]);
 }
 
 #[test]

@@ -55,6 +55,12 @@ fn every_verb_answers_with_a_document_of_its_own() {
         (&["list", "samplers"], &["entries"]),
         (&["runs"], &["runs"]),
         (&["completions", "bash"], &["script"]),
+        (&["bench", "--only", "mlp", "--seconds", "0.001"], &["mlp", "fma_peak_gflops"]),
+        (
+            &["bench", "--only", "objectives-peers", "--case", "sliced-128", "--steps", "1"],
+            &["seconds_per_step", "steps", "parameters", "gflops", "fma_peak_gflops", "share_of_peak"],
+        ),
+        (&["bench", "--only", "objectives", "--quick", "--seconds", "0.000001"], &["rows", "slopes", "machine"]),
         (&["doctor"], &["simd_active", "threads", "fma_gflops_one_thread", "devices", "data_folders"]),
     ];
     for (arguments, fields) in cases {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+pub mod bench;
 pub mod data;
 pub mod demo;
 pub mod density;

@@ -35,6 +35,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["report"],
     &["run"],
     &["recipe"],
+    &["bench"],
     &["demo"],
 ];
 
