@@ -94,6 +94,34 @@ fn score_and_denoise_keep_the_order_of_the_points_and_equal_the_closed_form() {
 }
 
 #[test]
+fn noise_that_data_have_already_is_removed_by_the_formulas_of_its_family() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    let points: Vec<[f64; 2]> = (0..50).map(|i| [f64::from(i) / 16.0, 3.0 - f64::from(i) / 32.0]).collect();
+    let lines: Vec<String> = points.iter().map(|[a, b]| format!("{a},{b}")).collect();
+    fs::write(at.join("p.csv"), format!("a,b\n{}\n", lines.join("\n"))).unwrap();
+    // On N(0, I) s(y) = −y. Poisson: (y + ζ/2)·e^{−ζy}; gamma: α·y/(α − 1 + y²).
+    let poisson: fn(f64) -> f64 = |y| (y + 0.25) * (-0.5 * y).exp();
+    let gamma: fn(f64) -> f64 = |y| 3.0 * y / (2.0 + y * y);
+    for (kind, flag, value, expected) in [("poisson", "--gain", "0.5", poisson), ("gamma", "--shape", "3", gamma)] {
+        let answer = document(at, &["denoise", "density:standard-normal", "p.csv", "--noise", kind, flag, value, "-o", "d.csv"]);
+        assert!(answer["noise"].as_str().unwrap().starts_with(kind) && answer["score_sigma"] == 0.0, "{answer}");
+        for (y, found) in points.iter().zip(rows(&at.join("d.csv"))) {
+            assert!((0..2).all(|j| (found[j] - expected(y[j])).abs() < 1e-6), "{kind} at {y:?}: {found:?}");
+        }
+    }
+    // A model of the noisy data themselves: Tweedie's formula with the score at level 0, in units of the data whatever those of the model.
+    let small = ["--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "3", "--quiet"];
+    run(at, &[&["train", "p.csv", "--objective", "implicit", "--held-out", "0", "--out", "run"][..], &small].concat());
+    run(at, &["score", "run", "p.csv", "-o", "s.csv"]);
+    run(at, &["denoise", "run", "p.csv", "--noise", "gaussian", "--sigma", "0.5", "-o", "d.csv"]);
+    let (scores, clean) = (rows(&at.join("s.csv")), rows(&at.join("d.csv")));
+    for (y, (s, x)) in points.iter().zip(scores.iter().zip(&clean)) {
+        assert!((0..2).all(|j| (x[j] - y[j] - 0.25 * s[j]).abs() < 1e-5), "{y:?}: {x:?}");
+    }
+}
+
+#[test]
 fn the_score_of_a_standardised_table_is_the_derivative_in_the_tables_units() {
     let at = tempfile::tempdir().unwrap();
     let at = at.path();

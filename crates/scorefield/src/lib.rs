@@ -20,6 +20,7 @@ pub mod noise;
 pub mod objective;
 pub mod observe;
 pub mod plot;
+pub mod posterior;
 pub mod recipe;
 pub mod registry;
 pub mod report;

@@ -24,6 +24,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["data"],
     &["density"],
     &["noise"],
+    &["posterior"],
     &["jet", "net"],
     &["model"],
     &["objective"],
@@ -43,6 +44,7 @@ pub const FLOORS: &[&[&str]] = &[
 const APART: &[(&str, &[&str])] = &[
     ("data", &["tensor"]),
     ("noise", &["tensor"]),
+    ("posterior", &["tensor"]),
     ("plot", &["tensor", "score", "data", "model"]),
     ("report", &["tensor", "score", "data", "model"]),
     ("run", &["tensor", "model", "net", "train"]),
