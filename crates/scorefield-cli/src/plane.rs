@@ -46,6 +46,12 @@ pub fn log_density(density: &Mixture, sigma: f64, [x, y]: Range) -> Field2 {
     Field2 { x, y, nx: NODES, ny: NODES, values }
 }
 
+/// Any number that a function gives at the nodes of a grid, if it gives one.
+pub fn field([x, y]: Range, at: impl FnOnce(&[f32]) -> Option<Vec<f32>>) -> Option<Field2> {
+    let values = at(&Field2::nodes(x, y, NODES, NODES))?;
+    Some(Field2 { x, y, nx: NODES, ny: NODES, values })
+}
+
 /// What the axes are called: by the columns, else x₁ and x₂.
 pub fn labels(columns: Option<&[String]>) -> [String; 2] {
     match columns {

@@ -5,7 +5,7 @@ use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::posterior::Observation;
 use scorefield::recipe::Target;
-use scorefield::score::Score;
+use scorefield::score::ScoreJvp;
 use scorefield::tensor::{Tensor, matrix, numbers, repeated};
 
 use crate::session::Session;
@@ -68,7 +68,7 @@ fn check_columns(spec: &str, given: &[String], known: &[String]) -> Result<()> {
 }
 
 /// What a map of a score computes for some points at one noise level: `[n, d]` in, `[n, d]` out.
-type Compute = fn(&dyn Score, Tensor<2>, &Tensor<1>) -> Tensor<2>;
+type Compute = fn(&dyn ScoreJvp, Tensor<2>, &Tensor<1>) -> Tensor<2>;
 
 /// ∇ log p_σ at points in data units, in data units; σ in the target's own units.
 pub fn scores(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
@@ -104,6 +104,19 @@ pub fn clean(target: &Target, points: &[f32], noise: &Observation, level: f64) -
         };
     }
     (clean, left)
+}
+
+/// log p_σ up to a constant at points in data units, `[n]`; `None` where the score is not known to be a gradient. Standardising columns only
+/// moves the constant.
+pub fn log_densities(target: &Target, points: &[f32], sigma: f64) -> Option<Vec<f32>> {
+    let score = target.score();
+    let device = score.device();
+    score.log_density(Tensor::zeros([1, score.dim()], &device), &repeated(sigma as f32, 1, &device))?;
+    // One number a point, where `evaluate` passes on whatever a map gives.
+    Some(evaluate(target, points, sigma, |score, x, sigma| {
+        let n = x.dims()[0];
+        score.log_density(x, sigma).map_or_else(|| Tensor::zeros([n, 1], &sigma.device()), |log| log.reshape([n, 1]))
+    }))
 }
 
 fn evaluate(target: &Target, points: &[f32], sigma: f64, compute: Compute) -> Vec<f32> {

@@ -20,7 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   scorefield score runs/moons points.npy --sigma 0.1 -o scores.npy
   scorefield score density:mixture points.csv -o exact.npy               the exact score, without noise
-  scorefield score runs/moons --sigma 0.2 --picture field.png            arrows over the plane";
+  scorefield score runs/moons --sigma 0.2 --picture field.png            arrows over the plane
+  scorefield score runs/energy points.npy --energy -o log_density.npy    an energy network's log p, up to a constant";
 
 /// Evaluate the score ∇ log p_σ at points.
 #[derive(Args, Debug)]
@@ -40,9 +41,13 @@ pub struct Score {
     /// one, or 0 for an exact density]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     sigma: Option<f64>,
-    /// File to write, [n, d] in the order of the points: .npy, .csv or .parquet
+    /// File to write, [n, d] (with --energy [n, 1]) in the order of the points: .npy, .csv or .parquet
     #[arg(short, long, value_name = "OUT", requires = "points")]
     out: Option<PathBuf>,
+    /// Give log p_σ up to a constant, one number a point, instead of the score; a picture shows it as shades under the arrows. For
+    /// energy networks (--net energy-mlp), and for density:…, whose constant is right
+    #[arg(long)]
+    energy: bool,
     /// Picture of the score over the plane: .png or .svg
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
@@ -64,10 +69,26 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
     if let Some(picture) = &args.picture {
         check_picture(picture, &target)?;
     }
+    if args.energy && points::log_densities(&target, &[], sigma).is_none() {
+        return Err(Error::setting("--energy", "an energy network or density:…", format!("{}, whose score is no gradient", args.target))
+            .with_hint("train one with --net energy-mlp"));
+    }
     let points = args.points.as_ref().map(|spec| points::read(spec, &target, session)).transpose()?;
     let mut text = String::new();
     let mut answer = Answer::default().with("target", &args.target).with("model", target.hash()).with("sigma", sigma);
-    if let Some(points) = &points {
+    if let Some(points) = points.as_ref().filter(|_| args.energy) {
+        let logs = points::log_densities(&target, &points.values, sigma).unwrap_or_default();
+        let mean = logs.iter().map(|log| f64::from(*log)).sum::<f64>() / points.n.max(1) as f64;
+        let n = words::count(points.n as u64);
+        let constant = if matches!(target, Target::Exact { .. }) { "" } else { ", up to one constant" };
+        text += &format!("log p of {n} points at σ = {}{constant}: mean {}\n", words::number(sigma), words::number(mean));
+        answer = answer.with("n", points.n).with("mean_log_density", mean);
+        if let Some(sink) = &sink {
+            write_array(sink.path(), &logs, &[points.n, 1], Some(&["log_density".to_owned()]))?;
+            text += &format!("written to {}\n", sink.path().display());
+            answer = answer.with("out", sink.path());
+        }
+    } else if let Some(points) = &points {
         let began = Instant::now();
         let scores = points::scores(&target, &points.values, sigma);
         let seconds = began.elapsed().as_secs_f64();
@@ -109,7 +130,11 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
         _ => plane::range(points, exact),
     };
     let scores = points::scores(target, &ScoreField::nodes(x, y, ARROWS, ARROWS), sigma);
-    let behind = exact.map(|(density, sigma)| plane::log_density(density, sigma, range));
+    let behind = match exact {
+        Some((density, sigma)) if !args.energy => Some(plane::log_density(density, sigma, range)),
+        _ if args.energy => plane::field(range, |nodes| points::log_densities(target, nodes, sigma)),
+        _ => None,
+    };
     let [x_label, y_label] = plane::labels(target.columns());
     let (level, hash) = (sigma.to_string(), target.hash());
     let picture = field(&ScoreField {

@@ -197,6 +197,14 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
         }
     };
     text += &format!("{} parameters, step {}, in {run}\n", words::count(trained.parameters as u64), words::count(steps));
+    if let Some((step, loss)) = outcome.held_out_best {
+        let at_last = outcome.held_out_last.map_or(String::new(), |last| format!(", {} at the last step", words::number(last)));
+        text += &format!(
+            "held-out loss lowest at step {}: {}{at_last}; the weights of that step are used (--ema takes the last)\n",
+            words::count(step),
+            words::number(loss)
+        );
+    }
     text += &format!("next: {}\n", next(&trained.run, session));
     let mut answer = Answer::new(text)
         .with("steps", steps)
@@ -205,7 +213,10 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
         .with("loss_last", last)
         .with("samples_per_second", rate)
         .with("parameters", trained.parameters)
-        .with("run", &trained.run);
+        .with("run", &trained.run)
+        .with("held_out_best_step", outcome.held_out_best.map(|best| best.0))
+        .with("held_out_best", outcome.held_out_best.map(|best| best.1))
+        .with("held_out_last", outcome.held_out_last);
     answer.seed = Some(recipe.seed);
     Ok(answer)
 }
@@ -230,10 +241,17 @@ fn draw_loss(run: &Path) -> Result<()> {
         return Ok(());
     }
     let title = format!("Training loss of {}", run.display());
+    let held_out: Vec<(f64, f64)> = rows.iter().filter_map(|row| Some((row.step as f64, row.number("held_out_loss")?))).collect();
+    let mut series = vec![Series { name: "loss", points: &points }];
+    let mut caption = "Mean weighted loss of the steps since the last logged one.".to_owned();
+    if !held_out.is_empty() {
+        series.push(Series { name: "held out", points: &held_out });
+        caption += " Where the loss on held-out points rises, the network learns its points by heart; the weights of its minimum are used.";
+    }
     let picture = curve(&Curve {
         title: &title,
-        caption: "Mean weighted loss of the steps since the last logged one.",
-        series: &[Series { name: "loss", points: &points }],
+        caption: &caption,
+        series: &series,
         x_label: "training step",
         y_label: "loss",
     })?;

@@ -25,6 +25,12 @@ fn mixture_1d() -> Mixture {
     Mixture::new(components).expect("a valid mixture")
 }
 
+/// Σ_ij = 0.57^|i−j|.
+fn gaussian_10() -> Mixture {
+    let cov = (0..10i32).map(|i| (0..10i32).map(|j| 0.57f64.powi((i - j).abs())).collect()).collect();
+    Mixture::new(vec![Component { weight: 1.0, mean: vec![0.0; 10], cov }]).expect("a valid mixture")
+}
+
 /// The densities a user may name.
 pub static DENSITIES: &[Entry<Build>] = &[
     Entry {
@@ -42,6 +48,14 @@ pub static DENSITIES: &[Entry<Build>] = &[
         formula: "N((1, −2), [[2, 0.6], [0.6, 1]])",
         source: "closed form",
         value: gaussian,
+    },
+    Entry {
+        name: "gaussian-10",
+        aliases: &["ar-10"],
+        summary: "ten correlated dimensions, condition number 11.2: what a sliced loss has to see by few directions",
+        formula: "N(0, Σ), Σ_ij = 0.57^|i−j|",
+        source: "closed form (the stationary autoregressive process of order 1)",
+        value: gaussian_10,
     },
     Entry {
         name: "standard-normal",

@@ -177,10 +177,15 @@ impl Checkpoint for Keeper<'_> {
 fn card(parts: &Assembled, recipe: &RawRecipe, state: &State, parameters: usize, writer: &RunWriter) -> Result<Card> {
     let rows = writer.folder().metrics()?;
     let loss = |row: Option<&Row>| row.and_then(|r| r.number("loss"));
+    let held_out = rows.iter().filter_map(|r| Some((r.step, r.number("held_out_loss")?)));
+    let best = held_out.min_by(|a, b| a.1.total_cmp(&b.1));
     let mut notes = parts.dataset.note.clone();
     if let Some(standardise) = &parts.standardise {
         notes.extend(standardise.notes(parts.dataset.columns.as_deref()));
         notes.push("Noise levels are in units of each column's standard deviation.".to_owned());
+    }
+    if let Some((step, lowest)) = best {
+        notes.push(format!("The weights are those of step {step}, where the loss on held-out points was lowest ({lowest:.4}); training went on to step {}.", state.step));
     }
     Ok(Card {
         run: writer.folder().path().display().to_string(),
