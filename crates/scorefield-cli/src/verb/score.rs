@@ -138,7 +138,7 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
     let [x_label, y_label] = plane::labels(target.columns());
     let (level, hash) = (sigma.to_string(), target.hash());
     let picture = field(&ScoreField {
-        title: &format!("Score of {} at σ = {}", args.target, words::number(sigma)),
+        title: &format!("{} of {} at σ = {}", if args.energy { "Log-density" } else { "Score" }, args.target, words::number(sigma)),
         caption: "",
         x,
         y,

@@ -185,6 +185,11 @@ impl Target {
         let noise = self.noise();
         let usual = if many && noise.is_gaussian() { "heun" } else { "langevin" };
         let entry = lookup(SAMPLERS, "--sampler", name.unwrap_or(usual))?;
+        if self.is_clean() && entry.name != "langevin" {
+            let expected = "langevin: a model without noise (sigma = 0) has no noise levels to descend";
+            return Err(Error::setting("--sampler", expected, entry.name)
+                .with_hint("train with --schedule geometric or edm to sample by levels: any objective takes them"));
+        }
         if !noise.is_gaussian() && !self.is_clean() {
             check_noise(&*noise, entry.name, asked)?;
         }
