@@ -21,6 +21,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["tensor"],
     &["observe"],
     &["score"],
+    &["oracle"],
     &["data"],
     &["density"],
     &["noise"],
@@ -35,6 +36,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["report"],
     &["run"],
     &["recipe"],
+    &["verify"],
     &["demo"],
 ];
 
