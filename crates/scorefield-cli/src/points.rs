@@ -3,6 +3,7 @@
 use scorefield::data::{self, Dequantise, Options, all};
 use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
+use scorefield::posterior::Observation;
 use scorefield::recipe::Target;
 use scorefield::score::Score;
 use scorefield::tensor::{Tensor, matrix, numbers, repeated};
@@ -86,6 +87,23 @@ pub fn denoised(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
         map.invert(&mut clean);
     }
     clean
+}
+
+/// x̂ for points that were noisy from the start, in data units, from the score at the target's level `level`; and how many values have
+/// none, and stay as they were.
+pub fn clean(target: &Target, points: &[f32], noise: &Observation, level: f64) -> (Vec<f32>, usize) {
+    let mut clean = scores(target, points, level);
+    let mut left = 0;
+    for (s, y) in clean.iter_mut().zip(points) {
+        *s = match noise.clean(f64::from(*y), f64::from(*s)) {
+            Some(x) => x as f32,
+            None => {
+                left += 1;
+                *y
+            }
+        };
+    }
+    (clean, left)
 }
 
 fn evaluate(target: &Target, points: &[f32], sigma: f64, compute: Compute) -> Vec<f32> {

@@ -100,6 +100,11 @@ impl Observer for Progress {
         self.show("steps", step.step, step.steps)
     }
 
+    fn measured(&mut self, done: usize, of: usize) -> Flow {
+        self.loss = None;
+        self.show("measurements", done as u64, of as u64)
+    }
+
     fn sampled(&mut self, step: &SampleStep<'_>) -> Flow {
         self.loss = None;
         self.last_sigma = Some(step.sigma);

@@ -44,8 +44,12 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn small_run(folder: &Path, name: &str) {
+    small_run_with(folder, name, &[]);
+}
+
+fn small_run_with(folder: &Path, name: &str, more: &[&str]) {
     let small = ["--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "2", "--quiet"];
-    let output = scorefield(folder, &[&["train", "toy:rings", "--out", name][..], &small].concat());
+    let output = scorefield(folder, &[&["train", "toy:rings", "--out", name][..], &small, more].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -132,6 +136,19 @@ fn names_that_do_not_exist_come_with_the_nearest_one() {
     refused(at.path(), &["train", "digts", "--out", "run"], &["digits"]);
     refused(at.path(), &["sample", "density:mixtur", "-n", "5", "-o", "x.npy"], &["mixture"]);
     refused(at.path(), &["train", "toy:rings", "--schedule", "edn", "--out", "run"], &["edm"]);
+    refused(at.path(), &["bench", "--only", "objectivs"], &["--only", "did you mean objectives?"]);
+    refused(at.path(), &["bench", "--only", "objectives-peers", "--case", "sliced-12"], &["--case", "did you mean sliced-128?"]);
+}
+
+#[test]
+fn measurements_that_do_not_go_together_are_refused_before_they_begin() {
+    let at = folder();
+    fs::write(at.path().join("prose.md"), "# Prose\n").unwrap();
+    refused(at.path(), &["bench", "--only", "objectives-peers"], &["--case", "sliced-1024"]);
+    refused(at.path(), &["bench", "--only", "mlp", "--case", "sliced-128"], &["--case", "objectives-peers"]);
+    refused(at.path(), &["bench", "--seconds", "-1"], &["--seconds", "positive"]);
+    refused(at.path(), &["bench", "--only", "objectives", "--picture", "a.jpg"], &["a.jpg", ".png"]);
+    refused(at.path(), &["bench", "--only", "objectives", "--markdown", "prose.md"], &["prose.md", "measured: begin"]);
 }
 
 #[test]
@@ -145,6 +162,36 @@ fn run_folders_that_will_not_do_are_refused() {
     fs::create_dir_all(at.path().join("begun/checkpoints")).unwrap();
     fs::copy(at.path().join("run/recipe.toml"), at.path().join("begun/recipe.toml")).unwrap();
     refused(at.path(), &["sample", "begun", "-n", "5", "-o", "x.npy"], &["begun", "checkpoint"]);
+}
+
+#[test]
+fn what_holds_for_gaussian_noise_alone_is_refused_of_other_noise() {
+    let at = folder();
+    small_run_with(at.path(), "run", &["--noise", "laplace"]);
+    fs::write(at.path().join("p.csv"), "a,b\n1,2\n").unwrap();
+    refused(at.path(), &["denoise", "run", "p.csv", "--sigma", "1", "-o", "d.csv"], &["laplace", "Tweedie"]);
+    refused(at.path(), &["sample", "run", "-n", "4", "--sampler", "heun", "-o", "x.csv"], &["laplace", "langevin"]);
+    refused(at.path(), &["sample", "run", "-n", "4", "--sampler", "annealed", "-o", "x.csv"], &["laplace", "--no-denoise"]);
+    let explicit = ["fisher", "run", "density:mixture", "--estimator", "explicit", "--sigma", "1"];
+    refused(at.path(), &explicit, &["--estimator", "laplace", "one dimension"]);
+    let sampled = scorefield(at.path(), &["sample", "run", "-n", "4", "--steps", "3", "-o", "x.csv"]);
+    assert!(sampled.status.success(), "{}", String::from_utf8_lossy(&sampled.stderr));
+}
+
+#[test]
+fn the_numbers_of_noise_that_data_have_already_are_checked() {
+    let at = folder();
+    fs::write(at.path().join("p.csv"), "a,b\n1,2\n3,-4\n").unwrap();
+    let denoise = |more: &[&'static str]| [&["denoise", "density:gaussian", "p.csv", "-o", "d.csv"][..], more].concat();
+    refused(at.path(), &denoise(&["--noise", "poisson", "--gain", "0"]), &["--gain", "positive"]);
+    refused(at.path(), &denoise(&["--noise", "poisson"]), &["--gain", "nothing"]);
+    refused(at.path(), &denoise(&["--noise", "gamma", "--shape", "1"]), &["--shape", "above 1"]);
+    refused(at.path(), &denoise(&["--noise", "gamma", "--shape", "2", "--sigma", "1"]), &["--sigma", "--shape alone"]);
+    refused(at.path(), &denoise(&["--sigma", "1", "--gain", "2"]), &["--gain", "--noise poisson"]);
+    refused(at.path(), &denoise(&["--noise", "poison", "--gain", "2"]), &["poison", "did you mean poisson"]);
+    refused(at.path(), &denoise(&["--noise", "gamma", "--shape", "2"]), &["p.csv", "row 2, column 2", "-4"]);
+    small_run_with(at.path(), "run", &["--objective", "implicit"]);
+    refused(at.path(), &["denoise", "run", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--noise gaussian"]);
 }
 
 #[test]

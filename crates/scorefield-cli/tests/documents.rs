@@ -55,6 +55,12 @@ fn every_verb_answers_with_a_document_of_its_own() {
         (&["list", "samplers"], &["entries"]),
         (&["runs"], &["runs"]),
         (&["completions", "bash"], &["script"]),
+        (&["bench", "--only", "mlp", "--seconds", "0.001"], &["mlp", "fma_peak_gflops"]),
+        (
+            &["bench", "--only", "objectives-peers", "--case", "sliced-128", "--steps", "1"],
+            &["seconds_per_step", "steps", "parameters", "gflops", "fma_peak_gflops", "share_of_peak"],
+        ),
+        (&["bench", "--only", "objectives", "--quick", "--seconds", "0.000001"], &["rows", "slopes", "machine"]),
         (&["doctor"], &["simd_active", "threads", "fma_gflops_one_thread", "devices", "data_folders"]),
     ];
     for (arguments, fields) in cases {
@@ -84,6 +90,34 @@ fn score_and_denoise_keep_the_order_of_the_points_and_equal_the_closed_form() {
     assert_eq!((scores.len(), clean.len()), (200, 200));
     for (x, (s, d)) in points.iter().zip(scores.iter().zip(&clean)) {
         assert!((0..2).all(|j| (s[j] + x[j]).abs() < 1e-6 && (d[j] - x[j] / 5.0).abs() < 1e-6), "{x:?}: {s:?}, {d:?}");
+    }
+}
+
+#[test]
+fn noise_that_data_have_already_is_removed_by_the_formulas_of_its_family() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    let points: Vec<[f64; 2]> = (0..50).map(|i| [f64::from(i) / 16.0, 3.0 - f64::from(i) / 32.0]).collect();
+    let lines: Vec<String> = points.iter().map(|[a, b]| format!("{a},{b}")).collect();
+    fs::write(at.join("p.csv"), format!("a,b\n{}\n", lines.join("\n"))).unwrap();
+    // On N(0, I) s(y) = −y. Poisson: (y + ζ/2)·e^{−ζy}; gamma: α·y/(α − 1 + y²).
+    let poisson: fn(f64) -> f64 = |y| (y + 0.25) * (-0.5 * y).exp();
+    let gamma: fn(f64) -> f64 = |y| 3.0 * y / (2.0 + y * y);
+    for (kind, flag, value, expected) in [("poisson", "--gain", "0.5", poisson), ("gamma", "--shape", "3", gamma)] {
+        let answer = document(at, &["denoise", "density:standard-normal", "p.csv", "--noise", kind, flag, value, "-o", "d.csv"]);
+        assert!(answer["noise"].as_str().unwrap().starts_with(kind) && answer["score_sigma"] == 0.0, "{answer}");
+        for (y, found) in points.iter().zip(rows(&at.join("d.csv"))) {
+            assert!((0..2).all(|j| (found[j] - expected(y[j])).abs() < 1e-6), "{kind} at {y:?}: {found:?}");
+        }
+    }
+    // A model of the noisy data themselves: Tweedie's formula with the score at level 0, in units of the data whatever those of the model.
+    let small = ["--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "3", "--quiet"];
+    run(at, &[&["train", "p.csv", "--objective", "implicit", "--held-out", "0", "--out", "run"][..], &small].concat());
+    run(at, &["score", "run", "p.csv", "-o", "s.csv"]);
+    run(at, &["denoise", "run", "p.csv", "--noise", "gaussian", "--sigma", "0.5", "-o", "d.csv"]);
+    let (scores, clean) = (rows(&at.join("s.csv")), rows(&at.join("d.csv")));
+    for (y, (s, x)) in points.iter().zip(scores.iter().zip(&clean)) {
+        assert!((0..2).all(|j| (x[j] - y[j] - 0.25 * s[j]).abs() < 1e-5), "{y:?}: {x:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use scorefield_kernels::mlp::{self, Activation, Gradients, Inputs, Order, Plan};
 use scorefield_kernels::philox::{self, Stream};
 use scorefield_kernels::{activation, adamw, bias, layer_norm};
 
@@ -128,4 +129,50 @@ fn ema(bencher: Bencher, n: usize) {
 fn sum_of_squares(bencher: Bencher, n: usize) {
     let x = normals(n);
     bencher.counter(ItemsCount::new(n)).bench_local(|| adamw::sum_of_squares(black_box(&x)));
+}
+
+/// A training step of a perceptron.
+struct Step {
+    widths: &'static [usize],
+    order: Order,
+    directions: usize,
+    rows: usize,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { widths, order, directions, rows } = self;
+        write!(f, "{widths:?} {order:?} x{directions}, {rows} rows")
+    }
+}
+
+const fn step(widths: &'static [usize], order: Order, directions: usize, rows: usize) -> Step {
+    Step { widths, order, directions, rows }
+}
+
+const STEPS: [Step; 7] = [
+    step(&[2, 128, 128, 128, 2], Order::First, 1, 128),
+    step(&[2, 128, 128, 128, 2], Order::First, 1, 1024),
+    step(&[2, 128, 128, 128, 2], Order::Value, 0, 128),
+    step(&[2, 128, 128, 128, 2], Order::Value, 0, 1024),
+    step(&[2, 128, 128, 1], Order::Second, 5, 128),
+    step(&[2, 128, 128, 1], Order::Second, 5, 1024),
+    step(&[64, 128, 128, 64], Order::First, 64, 128),
+];
+
+/// Forward and backward; the items are floating-point operations.
+#[divan::bench(args = STEPS)]
+fn mlp_step(bencher: Bencher, step: &Step) {
+    let Step { widths, order, directions, rows } = *step;
+    let plan = Plan { widths, activation: Activation::Silu, order, directions, rows };
+    let params: Vec<f32> = normals(mlp::parameter_count(widths)).into_iter().map(|w| 0.1 * w).collect();
+    let (x, v) = (normals(rows * widths[0]), normals(directions * rows * widths[0]));
+    let inputs = Inputs { params: &params, x: &x, v: &v, level: &[] };
+    let mut out = vec![0.0; plan.output_rows() * widths[widths.len() - 1]];
+    let (g_out, mut g_params, mut tape) = (out.clone(), params.clone(), Vec::new());
+    bencher.counter(ItemsCount::new(plan.forward_flops() + plan.backward_flops())).bench_local(|| {
+        mlp::forward(&plan, black_box(&inputs), &mut out, Some(&mut tape));
+        let gradients = Gradients { params: &mut g_params, level: &mut [], x: &mut [] };
+        mlp::backward(&plan, &inputs, &tape, black_box(&g_out), gradients);
+    });
 }

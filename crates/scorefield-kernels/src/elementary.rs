@@ -4,7 +4,7 @@
 //! the same bits on every machine. The polynomials are Cephes' (Moshier 1989, `expf`, `logf`, `sinf`). exp and ln are within
 //! 2 ulp, sine and cosine within 1.2·10⁻⁷ (one ulp of 1).
 
-use std::f32::consts::{LOG2_E, TAU};
+use std::f32::consts::{LOG2_E, SQRT_2, TAU};
 
 /// ln 2 in two parts: the first has nine bits, so that its product with an exponent is exact.
 const LN2_HIGH: f32 = 0.693_359_4;
@@ -74,6 +74,20 @@ pub(crate) fn ln(u: f32) -> f32 {
     let bits = u.to_bits().wrapping_sub(SQRT_HALF_BITS);
     let k = ((bits as i32) >> 23) as f32;
     let x = f32::from_bits((bits & 0x007F_FFFF) + SQRT_HALF_BITS) - 1.0;
+    ln_of_reduced(x, k)
+}
+
+/// ln(1 + e) for e in [0, 1], to the last digits of a small e too.
+#[inline(always)]
+pub(crate) fn ln_1p(e: f32) -> f32 {
+    // 1 + e = 2ᵏ(1 + x) with k 0 or 1, and x exact in both cases.
+    let (x, k) = if e < SQRT_2 - 1.0 { (e, 0.0) } else { (0.5 * (e - 1.0), 1.0) };
+    ln_of_reduced(x, k)
+}
+
+/// ln(2ᵏ(1 + x)) for x in [√½ − 1, √2 − 1].
+#[inline(always)]
+fn ln_of_reduced(x: f32, k: f32) -> f32 {
     let mut p = LN[0];
     p = p * x + LN[1];
     p = p * x + LN[2];
@@ -144,6 +158,17 @@ pub(crate) mod tests {
             assert!(ulps(ln(u), f64::from(u).ln()) <= 2.0, "ln({u}) = {}", ln(u));
         }
         assert_eq!(ln(1.0), 0.0);
+    }
+
+    #[test]
+    fn ln_1p_is_within_two_ulp_down_to_the_smallest_numbers() {
+        for i in 0..200_000 {
+            let e = i as f32 / 200_000.0;
+            for e in [e, e * 1e-3, e * 1e-12] {
+                assert!(ulps(ln_1p(e), f64::from(e).ln_1p()) <= 2.0, "ln(1 + {e}) = {}", ln_1p(e));
+            }
+        }
+        assert_eq!((ln_1p(0.0), ln_1p(1.0)), (0.0, std::f32::consts::LN_2));
     }
 
     #[test]

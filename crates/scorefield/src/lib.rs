@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+pub mod bench;
 pub mod data;
 pub mod demo;
 pub mod density;
@@ -20,6 +21,7 @@ pub mod objective;
 pub mod observe;
 pub mod oracle;
 pub mod plot;
+pub mod posterior;
 pub mod recipe;
 pub mod registry;
 pub mod report;

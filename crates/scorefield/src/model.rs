@@ -295,12 +295,12 @@ mod tests {
                         near(along[i * 2 + k], (0..2).map(|j| dir(i, j) * s0[2 * i + j]).sum(), "vᵀs");
                     }
                 }
-                for i in 0..n {
+                for (i, trace) in trace.iter().enumerate() {
                     let part = |j: usize| {
                         let unit = |sign: f32| at(&move |_, k| if j == k { sign * h } else { 0.0 })[2 * i + j];
                         (unit(1.0) - unit(-1.0)) / (2.0 * h)
                     };
-                    near(trace[i], part(0) + part(1), "tr J");
+                    near(*trace, part(0) + part(1), "tr J");
                 }
             }
         }
@@ -314,10 +314,10 @@ mod tests {
             let level = vector(vec![sigma], &device);
             let log = |x: [f32; 2]| numbers(m.log_density(matrix(x.to_vec(), 1, 2, &device), &level).unwrap())[0];
             let s = numbers(m.score(matrix(vec![1.5, -0.5], 1, 2, &device), &level));
-            for j in 0..2 {
+            for (j, s) in s.iter().enumerate() {
                 let moved = |sign: f32| [1.5 + if j == 0 { sign * h } else { 0.0 }, -0.5 + if j == 1 { sign * h } else { 0.0 }];
                 let slope = (log(moved(1.0)) - log(moved(-1.0))) / (2.0 * h);
-                assert!((slope - s[j]).abs() < 5e-3 * (1.0 + slope.abs()), "{regime:?}: {slope} against {}", s[j]);
+                assert!((slope - s).abs() < 5e-3 * (1.0 + slope.abs()), "{regime:?}: {slope} against {s}");
             }
         }
         assert!(model("mlp", Regime::Clean, 0.5).log_density(matrix(vec![0.0; 2], 1, 2, &device), &vector(vec![0.0], &device)).is_none());

@@ -65,6 +65,11 @@ pub trait Observer {
         Flow::Continue
     }
 
+    /// After each of several measurements: how many are done, and of how many.
+    fn measured(&mut self, _: usize, _: usize) -> Flow {
+        Flow::Continue
+    }
+
     /// After each sampler step.
     fn sampled(&mut self, _: &SampleStep<'_>) -> Flow {
         Flow::Continue

@@ -36,6 +36,15 @@ pub fn lookup<'a, T>(entries: &'a [Entry<T>], what: &str, name: &str) -> Result<
     })
 }
 
+/// The error for a name that is none of a few, with the nearest of them.
+pub fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
+    let error = Error::setting(what, format!("one of {}", names.join(", ")), format!("{name:?}"));
+    match nearest(name, names.iter().copied()) {
+        Some(near) => error.with_hint(format!("did you mean {near}?")),
+        None => error,
+    }
+}
+
 /// The candidate most like `name`, if one is close enough to be a misspelling of it.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates

@@ -25,6 +25,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["data"],
     &["density"],
     &["noise"],
+    &["posterior"],
     &["jet", "net"],
     &["model"],
     &["objective"],
@@ -37,6 +38,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["run"],
     &["recipe"],
     &["verify"],
+    &["bench"],
     &["demo"],
 ];
 
@@ -44,6 +46,7 @@ pub const FLOORS: &[&[&str]] = &[
 const APART: &[(&str, &[&str])] = &[
     ("data", &["tensor"]),
     ("noise", &["tensor"]),
+    ("posterior", &["tensor"]),
     ("plot", &["tensor", "score", "data", "model"]),
     ("report", &["tensor", "score", "data", "model"]),
     ("run", &["tensor", "model", "net", "train"]),

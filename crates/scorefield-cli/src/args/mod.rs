@@ -66,6 +66,7 @@ pub enum Verb {
     List(verb::list::List),
     Runs(verb::runs::Runs),
     Doctor(verb::doctor::Doctor),
+    Bench(verb::bench::Bench),
     Completions(verb::completions::Completions),
 }
 
@@ -82,6 +83,7 @@ impl Verb {
             Self::List(_) => "list",
             Self::Runs(_) => "runs",
             Self::Doctor(_) => "doctor",
+            Self::Bench(_) => "bench",
             Self::Completions(_) => "completions",
         }
     }

@@ -85,7 +85,7 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
             estimator: method.name.to_owned(),
             sigma,
             noise: target.noise(),
-            exact: exact(args, &target)?,
+            exact: exact(args, &target, method.name, sigma)?,
             projection: Projection { law, count: args.projections },
             step: target.spread() * FD_STEP,
             n: args.n,
@@ -116,12 +116,16 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
         .with("levels", &levels))
 }
 
-/// The density whose score is the truth: that of DATA, where the model works in its units.
-fn exact(args: &Fisher, target: &Target) -> Result<Option<Arc<dyn Score>>> {
-    match args.data.strip_prefix("density:") {
-        Some(name) if target.standardise().is_none() => Ok(Some(Arc::new(scorefield::density::open(name)?))),
-        _ => Ok(None),
+/// The truth: the score of DATA's density under the target's noise, where the model works in the density's units and it is known.
+fn exact(args: &Fisher, target: &Target, estimator: &str, sigma: f64) -> Result<Option<Arc<dyn Score>>> {
+    let Some(name) = args.data.strip_prefix("density:").filter(|_| target.standardise().is_none()) else { return Ok(None) };
+    let (density, noise) = (scorefield::density::open(name)?, target.noise());
+    let found = if sigma == 0.0 { Some(Arc::new(density) as Arc<dyn Score>) } else { diagnostic::truth(&density, &noise) };
+    if found.is_none() && estimator == "explicit" {
+        let expected = format!("another estimator: under {} noise the true score is known in one dimension only", noise.name());
+        return Err(Error::setting("--estimator", expected, estimator));
     }
+    Ok(found)
 }
 
 fn held_out(args: &Fisher, target: &Target, session: &Session) -> Result<Arc<dyn Source>> {

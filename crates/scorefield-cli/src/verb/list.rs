@@ -8,6 +8,7 @@ use scorefield::error::{Error, Result};
 use scorefield::net::NETS;
 use scorefield::noise::{NOISES, SCHEDULES};
 use scorefield::objective::OBJECTIVES;
+use scorefield::posterior::OBSERVATIONS;
 use scorefield::recipe::{OnResume, RawRecipe, SETTINGS};
 use scorefield::registry::{Entry, nearest};
 use scorefield::sample::SAMPLERS;
@@ -24,7 +25,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("objectives", "losses that training minimises (--objective)"),
     ("samplers", "ways to draw samples from a score (--sampler)"),
     ("schedules", "how noise levels are laid out (--schedule)"),
-    ("noises", "kinds of noise (--noise)"),
+    ("noises", "kinds of noise that training adds (train --noise)"),
+    ("observations", "kinds of noise that data may have already (denoise --noise)"),
     ("nets", "networks (--net)"),
     ("densities", "distributions whose score is known (density:NAME)"),
     ("toys", "endless points in the plane (toy:NAME)"),
@@ -66,6 +68,7 @@ pub fn run(args: &List, _: &Session) -> Result<Answer> {
         Some("samplers") => entries(SAMPLERS),
         Some("schedules") => entries(SCHEDULES),
         Some("noises") => entries(NOISES),
+        Some("observations") => entries(OBSERVATIONS),
         Some("nets") => entries(NETS),
         Some("densities") => entries(DENSITIES),
         Some("toys") => entries(TOYS),

@@ -1,5 +1,6 @@
 //! The verbs: one file each, with its arguments and what it does with them.
 
+pub mod bench;
 pub mod completions;
 pub mod demo;
 pub mod denoise;
@@ -18,7 +19,8 @@ use crate::output::Answer;
 use crate::session::Session;
 
 /// The verbs as they are typed.
-pub const NAMES: &[&str] = &["demo", "train", "sample", "score", "denoise", "fisher", "list", "runs", "doctor", "completions"];
+pub const NAMES: &[&str] =
+    &["demo", "train", "sample", "score", "denoise", "fisher", "list", "runs", "doctor", "bench", "completions"];
 
 /// Does what a verb says.
 ///
@@ -35,6 +37,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::List(args) => list::run(args, session),
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor(args) => doctor::run(args, session),
+        Verb::Bench(args) => bench::run(args, session),
         Verb::Completions(args) => completions::run(args),
     }
 }

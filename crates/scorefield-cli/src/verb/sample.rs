@@ -42,7 +42,7 @@ pub struct Sample {
     /// File to write: .npy, .csv, .parquet, or a picture of images or of points in the plane: .png, .svg
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The sampler [default: heun for a model of many noise levels, langevin otherwise]
+    /// The sampler [default: heun for a model of many levels of Gaussian noise, langevin otherwise]
     #[arg(long, value_name = "NAME", value_parser = Offered::of(SAMPLERS), help_heading = "Sampler")]
     sampler: Option<String>,
     /// Steps: levels of a solver, length of a chain, steps a level of annealed
@@ -185,7 +185,7 @@ struct Set<'a> {
 impl Set<'_> {
     fn write(&self, sink: &Sink, session: &Session) -> Result<()> {
         let (args, target) = (self.args, self.target);
-        let density = target.exact();
+        let density = target.exact(self.last_sigma);
         let (seed, from, n, hash) = (session.seed().to_string(), args.from.to_string(), args.n.to_string(), target.hash());
         let title = format!("{} samples of {}, by {}", words::count(args.n as u64), args.target, self.sampler);
         sink.write(&Show {
@@ -241,7 +241,7 @@ impl Set<'_> {
             answer = answer.with("mean", &moments.mean).with("std", &moments.std);
         }
         if let Some(weights) =
-            self.target.exact().and_then(|density| ModeWeights::of(&self.drawn.points, &density, self.last_sigma))
+            self.target.exact(self.last_sigma).and_then(|density| ModeWeights::of(&self.drawn.points, &density, self.last_sigma))
         {
             text += &weights.text();
             answer = answer.with_all(&weights);

@@ -102,7 +102,7 @@ fn check_picture(path: &Path, target: &Target) -> Result<()> {
 }
 
 fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) -> Result<()> {
-    let density = target.exact();
+    let density = target.exact(sigma);
     let exact = density.as_ref().map(|density| (density, sigma));
     let range @ [x, y] = match (points, exact) {
         ([], None) => around(target, sigma),

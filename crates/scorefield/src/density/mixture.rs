@@ -95,6 +95,11 @@ impl Mixture {
         self.parts.iter().map(|p| p.mean.as_slice()).collect()
     }
 
+    /// The components' variances along their principal axes, `[d]` each; in one dimension the variance itself.
+    pub fn variances(&self) -> Vec<&[f64]> {
+        self.parts.iter().map(|p| p.variances.as_slice()).collect()
+    }
+
     /// The mixture's mean and its overall variance per dimension, averaged over dimensions.
     pub fn moments(&self) -> (Vec<f64>, f64) {
         let mut mean = vec![0.0; self.dim];

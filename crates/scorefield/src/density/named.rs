@@ -20,6 +20,11 @@ fn standard_normal() -> Mixture {
     Mixture::new(vec![Component::isotropic(1.0, vec![0.0, 0.0], 1.0)]).expect("a valid mixture")
 }
 
+fn mixture_1d() -> Mixture {
+    let components = vec![Component::isotropic(0.7, vec![-1.0], 0.5), Component::isotropic(0.3, vec![1.5], 0.3)];
+    Mixture::new(components).expect("a valid mixture")
+}
+
 /// The densities a user may name.
 pub static DENSITIES: &[Entry<Build>] = &[
     Entry {
@@ -45,5 +50,13 @@ pub static DENSITIES: &[Entry<Build>] = &[
         formula: "N(0, I)",
         source: "closed form",
         value: standard_normal,
+    },
+    Entry {
+        name: "mixture-1d",
+        aliases: &[],
+        summary: "two separated modes of unequal width on the line, where smoothing by any noise is known by quadrature",
+        formula: "0.7 N(−1, 0.5²) + 0.3 N(1.5, 0.3²)",
+        source: "closed form",
+        value: mixture_1d,
     },
 ];

@@ -20,3 +20,6 @@ pub use convolution::{Image, Window, average_pool, convolve, upsample_nearest};
 pub use forward::{Jet, Order};
 pub use function::Function;
 pub use value::Value;
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,11 @@ impl Linear {
         self.bias.as_ref().map(|bias| bias.get::<1>().unsqueeze())
     }
 
+    /// [inputs, outputs].
+    pub fn weight_shape(&self) -> [usize; 2] {
+        [self.weight.shape()[0], self.weight.shape()[1]]
+    }
+
     /// W `[inputs, outputs]`.
     pub fn weight(&self) -> Tensor<2> {
         self.weight.get::<2>()

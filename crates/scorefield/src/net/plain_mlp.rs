@@ -6,7 +6,7 @@
 use super::{Build, Forward, NetSettings, Network, Parameter, Parameters, Stack};
 use crate::data::EventShape;
 use crate::error::Result;
-use crate::jet::Value;
+use crate::jet::{Jet, Value};
 use crate::key::Key;
 use crate::registry::Entry;
 use crate::tensor::{Device, Tensor};
@@ -18,6 +18,14 @@ pub struct PlainMlp(Stack);
 impl Forward for PlainMlp {
     fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {
         self.0.forward(x, c)
+    }
+
+    fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+        self.0.value(x, c)
+    }
+
+    fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
+        self.0.jet(x, c)
     }
 }
 

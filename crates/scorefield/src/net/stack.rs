@@ -2,9 +2,9 @@
 
 use super::{Init, LevelCount, LevelEmbedding, Linear, NetSettings, Parameter, Parameters};
 use crate::error::{Error, Result};
-use crate::jet::{Function, Value};
+use crate::jet::{Function, Jet, Order, Value};
 use crate::key::Key;
-use crate::tensor::{Device, Tensor, times_rows};
+use crate::tensor::{Device, Rows, Tensor, perceptron, times_rows};
 
 /// The layers, and the noise level's path into the first.
 #[derive(Clone, Debug)]
@@ -54,6 +54,41 @@ impl Stack {
             h = h.apply(Function::Silu);
         }
         h.linear(last)
+    }
+
+    /// The layers in one fused pass, where there is one for these tensors: as [`Stack::forward`], to rounding.
+    fn fused(&self, x: Tensor<2>, c: &Tensor<1>, directions: Option<(Tensor<2>, usize)>) -> Option<Rows> {
+        let widths: Vec<usize> = self.layers.iter().map(|layer| layer.weight_shape()[0]).chain([self.outputs()]).collect();
+        let params = self.layers.iter().flat_map(Linear::flat).collect();
+        perceptron(&widths, params, x, self.level(c), directions)
+    }
+
+    fn outputs(&self) -> usize {
+        self.layers.last().expect("at least an output layer").weight_shape()[1]
+    }
+
+    /// The layers at x.
+    pub fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+        match self.fused(x.clone(), c, None) {
+            Some(rows) => rows.value,
+            None => self.forward(x, c),
+        }
+    }
+
+    /// The layers with derivatives along lines.
+    pub fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
+        if !x.is_straight() {
+            return self.forward(x, c);
+        }
+        let order = match x.order() {
+            Order::First => 1,
+            Order::Second => 2,
+        };
+        let (point, directions, _) = x.clone().into_parts();
+        match self.fused(point, c, Some((directions.detach(), order))) {
+            Some(Rows { value, first: Some(first), second }) => Jet::new(value, first, second),
+            _ => self.forward(x, c),
+        }
     }
 
     /// The gradient of the first output by x, `[n, inputs]`: the layers once forward and once backward, written out so that it can be

@@ -3,6 +3,7 @@
 use super::Noise;
 use crate::key::Key;
 use crate::registry::Entry;
+use std::f64::consts::TAU;
 use std::sync::Arc;
 
 /// See the head of this file.
@@ -10,8 +11,20 @@ use std::sync::Arc;
 pub struct Gaussian;
 
 impl Noise for Gaussian {
+    fn name(&self) -> &'static str {
+        "gaussian"
+    }
+
+    fn is_gaussian(&self) -> bool {
+        true
+    }
+
     fn sample(&self, key: Key, first_row: u64, n: usize, d: usize) -> Vec<f32> {
         key.normal(first_row, n, d)
+    }
+
+    fn log_density(&self, n: f64) -> f64 {
+        -0.5 * (n * n + TAU.ln())
     }
 
     fn score(&self, n: f32) -> f32 {

@@ -21,6 +21,7 @@ mod raster;
 mod save;
 mod scatter;
 mod scene;
+mod stack;
 mod strip;
 mod style;
 mod svg;
@@ -34,6 +35,7 @@ pub use images::Images;
 pub use picture::Picture;
 pub use save::metadata;
 pub use scatter::{Cloud, Scatter, scatter};
+pub use stack::stack;
 pub use strip::{Strip, StripRow, strip};
 
 pub(crate) use svg::escape;

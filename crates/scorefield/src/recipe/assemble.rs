@@ -121,7 +121,8 @@ impl Assembled {
         let recipe = resolved.check()?;
         let config = config(&recipe);
         let precondition = Precondition { regime: schedule.regime(), ..precondition };
-        let objective = (method.value.build)(&objective_settings(&recipe, &*schedule, &precondition, standardise.is_some())?)?;
+        let objective =
+            (method.value.build)(&objective_settings(&recipe, &*schedule, &precondition, &*noise, standardise.is_some())?)?;
         let judge = judge(&recipe, method.value.needs, &dataset, precondition.mean.len(), resolved)?;
         Ok(Self { recipe, dataset, source, standardise, precondition, schedule, noise, objective, judge, config })
     }
@@ -230,6 +231,7 @@ fn objective_settings(
     recipe: &Recipe,
     schedule: &dyn Schedule,
     precondition: &Precondition,
+    noise: &dyn Noise,
     standardised: bool,
 ) -> Result<ObjectiveSettings> {
     let raw = &recipe.objective;
@@ -246,7 +248,9 @@ fn objective_settings(
             Switch::Auto | Switch::Off => Variate::Off,
         },
         exact: match recipe.data.source.strip_prefix("density:") {
-            Some(name) if !standardised && recipe.noise.name == "gaussian" => Some(Arc::new(density::open(name)?) as Arc<dyn Score>),
+            Some(name) if !standardised && (noise.is_gaussian() || high == 0.0) => {
+                Some(Arc::new(density::open(name)?) as Arc<dyn Score>)
+            }
             _ => None,
         },
     })

@@ -128,9 +128,10 @@ impl Target {
         }
     }
 
-    /// The exact density, if the target is one or was trained on one.
-    pub fn exact(&self) -> Option<Mixture> {
+    /// The exact density, if the target is one or was trained on one, where it is known in closed form at σ: under Gaussian noise, or none.
+    pub fn exact(&self, sigma: f64) -> Option<Mixture> {
         match self {
+            Self::Trained(t) if sigma > 0.0 && !t.noise.is_gaussian() => None,
             Self::Trained(t) => t.recipe.data.source.strip_prefix("density:").and_then(|name| density::open(name).ok()),
             Self::Exact { density, .. } => Some(density.clone()),
         }
@@ -175,13 +176,18 @@ impl Target {
         }
     }
 
-    /// Makes a sampler by name for this target. `None`: `heun` for a model of many levels, `langevin` otherwise.
+    /// Makes a sampler by name for this target. `None`: `heun` for a model of many levels of Gaussian noise, `langevin` otherwise.
     ///
     /// # Errors
-    /// An unknown name, or settings that the sampler refuses.
+    /// An unknown name, settings that the sampler refuses, a sampler that needs Gaussian noise where the model knows another.
     pub fn sampler(&self, name: Option<&str>, asked: &Asked) -> Result<(&'static str, Ready)> {
         let many = matches!(self, Self::Trained(_)) && self.only_sigma().is_none();
-        let entry = lookup(SAMPLERS, "--sampler", name.unwrap_or(if many { "heun" } else { "langevin" }))?;
+        let noise = self.noise();
+        let usual = if many && noise.is_gaussian() { "heun" } else { "langevin" };
+        let entry = lookup(SAMPLERS, "--sampler", name.unwrap_or(usual))?;
+        if !noise.is_gaussian() && !self.is_clean() {
+            check_noise(&*noise, entry.name, asked)?;
+        }
         for (what, value) in [("--sigma-min", asked.range.1), ("--sigma-max", asked.range.0), ("--sigma", asked.sigma)] {
             if let Some(v) = value.filter(|v| !(v.is_finite() && *v > 0.0)) {
                 return Err(Error::setting(what, "a positive number", v));
@@ -193,6 +199,21 @@ impl Target {
         };
         let settings = SamplerSettings { asked: *asked, ladder: &ladder, target_range: self.sigma_range() };
         Ok((entry.name, (entry.value)(&settings)?))
+    }
+}
+
+/// Langevin dynamics at one level draws from p_σ whatever the noise; the probability flow from level to level and the denoising step
+/// are those of Gaussian noise.
+fn check_noise(noise: &dyn Noise, sampler: &str, asked: &Asked) -> Result<()> {
+    match sampler {
+        "langevin" => Ok(()),
+        "annealed" if !asked.denoise => Ok(()),
+        "annealed" => {
+            Err(Error::setting("--sampler annealed", format!("--no-denoise, for a model of {} noise", noise.name()), "nothing")
+                .with_hint("the denoising step is Tweedie's formula, which holds for Gaussian noise alone"))
+        }
+        other => Err(Error::setting("--sampler", format!("langevin, for a model of {} noise", noise.name()), other)
+            .with_hint("the other samplers follow Gaussian noise from level to level; annealed --no-denoise will do too")),
     }
 }
 

@@ -49,7 +49,7 @@ pub fn silu_slope(u: Tensor<2>) -> Tensor<2> {
 }
 
 /// The kernels compute in f32, in main memory; anything else is composed.
-fn has_kernels(t: &Tensor<2>) -> bool {
+pub(super) fn has_kernels(t: &Tensor<2>) -> bool {
     is_cpu(&t.device()) && t.dtype() == DType::F32
 }
 
@@ -82,11 +82,11 @@ fn rows_of(x: &FlexTensor) -> (usize, usize) {
     (shape[0], shape[1])
 }
 
-fn like(x: &FlexTensor, values: Vec<f32>) -> FlexTensor {
+pub(super) fn like(x: &FlexTensor, values: Vec<f32>) -> FlexTensor {
     FlexTensor::from_data(burn::tensor::TensorData::new(values, x.layout().shape().clone()))
 }
 
-fn view(x: &FlexTensor) -> &[f32] {
+pub(super) fn view(x: &FlexTensor) -> &[f32] {
     x.as_slice::<f32>().expect("made contiguous before the kernel")
 }
 

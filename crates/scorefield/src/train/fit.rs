@@ -3,6 +3,7 @@
 use super::batches::Batches;
 use super::config::TrainConfig;
 use super::state::{Snapshot, TrainState};
+use super::step::Step;
 use super::validation::Validation;
 use crate::data::Source;
 use crate::error::{Error, Result};
@@ -10,7 +11,6 @@ use crate::key::{Key, Purpose};
 use crate::noise::{Noise, Schedule};
 use crate::objective::Objective;
 use crate::observe::{Flow, Observer, TrainStep};
-use crate::tensor::numbers;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -108,14 +108,10 @@ pub fn train(
     while state.step < config.steps {
         let key = Key::new(config.seed, Purpose::Noise).at(state.step as u32);
         let batch = batches.at(state.step, &device)?;
-        let loss = task.objective.loss(&state.model, &batch, key).mean();
-        let value = f64::from(numbers(loss.clone().inner())[0]);
+        let Step { loss: value, grad_norm } = state.step(task.objective, &batch, key, config);
         if !value.is_finite() {
             return Err(diverged(state.step + 1, &format!("the loss is {value}"), saved));
         }
-        let grads = loss.backward();
-        drop(loss);
-        let grad_norm = state.descend(grads, config);
         if !grad_norm.is_finite() {
             return Err(diverged(state.step, &format!("the gradient's norm is {grad_norm}"), saved));
         }

@@ -5,6 +5,7 @@ mod batches;
 mod config;
 mod fit;
 mod state;
+mod step;
 mod validation;
 
 pub use adamw::{AdamW, Hyper};
@@ -12,4 +13,5 @@ pub use batches::Batches;
 pub use config::{Decay, TrainConfig};
 pub use fit::{Checkpoint, LogRecord, Outcome, Task, train};
 pub use state::{Average, Named, Snapshot, SnapshotBest, TrainState};
+pub use step::{Slope, Step, gradient};
 pub use validation::{Best, Validation};

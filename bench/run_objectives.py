@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Training steps of score matching by scorefield and by its Python peers, alternately on the same two cores.
+
+For each case, in each round: every peer in every form once, then scorefield once, each in a process of its own. What counts is the median
+over the rounds. Prints a table for each case and which targets are met; the raw figures go to a file.
+
+    python3 bench/run_objectives.py --scorefield target/release/scorefield --python VENV/bin/python
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers.cases import CASES, FORMS
+
+BENCH = Path(__file__).resolve().parent
+OURS = "scorefield"
+CORES = 2
+
+Figures = dict[str, list[dict]]  # "peer form" → one document a round
+
+
+@dataclass(frozen=True)
+class Target:
+    """The best of `rivals` takes at least `factor` times what scorefield takes of `quantity`."""
+
+    quantity: str
+    rivals: tuple[str, ...]
+    factor: float
+
+
+TIME, MEMORY = "seconds_per_step", "peak_rss_bytes"
+BACKWARD, JAX = "torch double_backward", "jax jit"
+HALF = Target(MEMORY, (BACKWARD,), 2.0)
+TARGETS = {
+    "sliced": (Target(TIME, (BACKWARD, JAX), 1.5), Target(TIME, (BACKWARD,), 2.5), HALF),
+    "energy": (Target(TIME, ("torchebm eager",), 5.0), HALF),
+    "implicit": (Target(TIME, (BACKWARD,), 3.0), HALF),
+    "denoising": (),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scorefield", required=True, help="the built command, or `none` to measure peers only")
+    parser.add_argument("--python", required=True, help="a Python that has what requirements.txt lists")
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES, metavar="CASE", help=f"of: {', '.join(CASES)}")
+    parser.add_argument("--rounds", type=int, default=5, help="at least 5 for figures that are to be quoted")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long a peer steps in each round")
+    parser.add_argument("--out", type=Path, default=BENCH / "results" / f"objectives-{datetime.date.today()}.json")
+    options = parser.parse_args()
+
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])  # inherited by every process below
+    started, load = datetime.datetime.now().astimezone(), os.getloadavg()
+    measured = {}
+    for case in options.cases:
+        commands = peer_commands(case, options.python, options.seconds)
+        if options.scorefield != "none":
+            commands[OURS] = [options.scorefield, "bench", "--only", "objectives-peers", "--case", case, "--json"]
+        measured[case] = rounds(case, commands, options.rounds)
+        print(table(case, measured[case]), flush=True)
+
+    document = {
+        "started": started.isoformat(timespec="seconds"),
+        "ended": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "machine": machine(),
+        "load_before": load,
+        "versions": versions(measured, options.scorefield),
+        "rounds": options.rounds,
+        "cases": measured,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=1) + "\n")
+    print(f"raw figures: {options.out}")
+    return 0
+
+
+def peer_commands(case: str, python: str, seconds: float) -> dict[str, list[str]]:
+    """The command line of each peer in each form."""
+    return {
+        f"{peer} {form}": [python, str(BENCH / "peers" / f"{peer}_objectives.py"), "--case", case, "--form", form, "--seconds", str(seconds)]
+        for peer, forms in FORMS.items()
+        for form in forms.get(CASES[case].objective, ())
+    }
+
+
+def rounds(case: str, commands: dict[str, list[str]], count: int) -> Figures:
+    """Runs all commands in turn, `count` times. One that fails is named and left out; another network than the case's is an error."""
+    figures: Figures = {name: [] for name in commands}
+    for number in range(1, count + 1):
+        for name in list(figures):
+            print(f"{case}: round {number} of {count}: {name}", file=sys.stderr, flush=True)
+            done = subprocess.run(commands[name], capture_output=True, text=True)
+            if done.returncode != 0:
+                print(f"{case}: {name} failed and is left out: {done.stderr.strip()[-600:]}", file=sys.stderr)
+                del figures[name]
+                continue
+            answer = json.loads(done.stdout)
+            if answer["parameters"] != CASES[case].parameters:
+                raise SystemExit(f"{case}: {name} has {answer['parameters']} parameters, the case {CASES[case].parameters}")
+            figures[name].append(answer)
+    return figures
+
+
+def median(figures: Figures, name: str, quantity: str) -> float:
+    return statistics.median(answer[quantity] for answer in figures[name])
+
+
+def table(case: str, figures: Figures) -> str:
+    """A line for each peer and form, then a line for each target."""
+    titles = ("", "ms a step", "from", "to", "times ours", "peak MiB", "times ours", "over import")
+    rows = [titles, *(row(figures, name) for name in figures)]
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(titles))]
+    aligned = [
+        "  ".join([cells[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:]))]).rstrip() for cells in rows
+    ]
+    spec = CASES[case]
+    layers = "→".join(map(str, spec.layers))
+    head = f"\n{case}: {spec.objective}, {layers}, {spec.batch} rows, {spec.parameters} parameters"
+    return "\n".join([head, *aligned, *fastest(figures), *kernels(figures), *verdicts(figures, TARGETS[spec.objective])])
+
+
+def row(figures: Figures, name: str) -> tuple[str, ...]:
+    times = [answer[TIME] * 1e3 for answer in figures[name]]
+
+    def ratio(quantity: str) -> str:
+        return f"{median(figures, name, quantity) / median(figures, OURS, quantity):.2f}" if OURS in figures else "–"
+
+    over = [answer.get("peak_rss_over_import_bytes") for answer in figures[name]]
+    return (
+        name,
+        f"{statistics.median(times):.3f}",
+        f"{min(times):.3f}",
+        f"{max(times):.3f}",
+        ratio(TIME),
+        f"{median(figures, name, MEMORY) / 2**20:.0f}",
+        ratio(MEMORY),
+        "–" if None in over else f"{statistics.median(over) / 2**20:.0f}",
+    )
+
+
+def fastest(figures: Figures) -> list[str]:
+    """Each peer that has several forms, in its fastest."""
+    lines = []
+    for peer in FORMS:
+        forms = [name for name in figures if name.startswith(f"{peer} ")]
+        if len(forms) > 1:
+            best = min(forms, key=lambda name: median(figures, name, TIME))
+            lines.append(f"fastest of {peer}: {best.removeprefix(peer).strip()}, {median(figures, best, TIME) * 1e3:.3f} ms")
+    return lines
+
+
+def kernels(figures: Figures) -> list[str]:
+    """How near scorefield's step comes to what the processor's multiply-adds could do."""
+    if OURS not in figures:
+        return []
+    rate, peak = (median(figures, OURS, key) for key in ("gflops", "fma_peak_gflops"))
+    return [f"scorefield: {rate:.1f} of {peak:.1f} Gflop/s ({rate / peak:.0%})"]
+
+
+def verdicts(figures: Figures, targets: tuple[Target, ...]) -> list[str]:
+    if OURS not in figures:
+        return []
+    return [verdict(figures, target) for target in targets]
+
+
+def verdict(figures: Figures, target: Target) -> str:
+    what = {TIME: "time", MEMORY: "peak memory"}[target.quantity]
+    name = f"target: {what} ≥ {target.factor} times less than {' and '.join(target.rivals)}"
+    if any(rival not in figures for rival in target.rivals):
+        return f"{name}: not measured"
+    ratio = min(median(figures, rival, target.quantity) for rival in target.rivals) / median(figures, OURS, target.quantity)
+    return f"{name}: {'met' if ratio >= target.factor else 'MISSED'}, {ratio:.2f}"
+
+
+def machine() -> dict:
+    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {"cpu": names[0] if names else platform.machine(), "cores": os.cpu_count(), "used": CORES, "kernel": platform.release()}
+
+
+def versions(measured: dict[str, Figures], scorefield: str) -> dict[str, str]:
+    found = {a["peer"]: a["version"] for figures in measured.values() for name, runs in figures.items() if name != OURS for a in runs}
+    if scorefield != "none":
+        found[OURS] = subprocess.run([scorefield, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

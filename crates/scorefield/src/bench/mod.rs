@@ -1,0 +1,26 @@
+//! Measurements of speed, and of what a step's time buys: training steps of every objective, against the dimension and the number of
+//! directions, with the noise of their gradients.
+//!
+//! Everything runs through the step that training takes. Times are of this machine at this moment; the variances are functions of
+//! the seed.
+
+mod cell;
+mod correlated;
+mod markdown;
+mod memory;
+mod mlp;
+mod objectives;
+mod peers;
+mod picture;
+mod spread;
+mod subject;
+mod work;
+
+pub use cell::Extent;
+pub use markdown::{check_markdown, markdown, slopes, write_markdown};
+pub use memory::peak_bytes;
+pub use mlp::{Pass, passes};
+pub use objectives::{Measured, Plan, Row, Slopes, objectives};
+pub use peers::{CASES, Case, Pace, case, pace};
+pub use picture::picture;
+pub use work::{Perceptron, step_flops};

@@ -1,0 +1,52 @@
+//! The network that is measured: a fresh one whose every weight has been pushed at random, as training would have.
+//!
+//! A fresh network's last layer is 0, and with it every derivative: nothing that is measured on it says anything about training.
+
+use crate::data::EventShape;
+use crate::error::Result;
+use crate::key::{Key, Purpose};
+use crate::model::{Model, Precondition};
+use crate::net::{LevelCount, NETS, NetSettings};
+use crate::registry::lookup;
+use crate::tensor::{Device, vector};
+
+/// Weights are pushed by normal numbers of this size over √inputs.
+const PUSH: f32 = 0.5;
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub(super) struct Subject<'a> {
+    /// The network's name.
+    pub net: &'a str,
+    /// Features of a hidden layer.
+    pub width: usize,
+    /// Hidden layers.
+    pub depth: usize,
+    /// What the model knows of the data.
+    pub precondition: Precondition,
+    /// Of all random numbers.
+    pub seed: u64,
+}
+
+impl Subject<'_> {
+    /// The model, on a device with gradients.
+    ///
+    /// # Errors
+    /// A name that is no network's.
+    pub fn model(&self, device: &Device) -> Result<Model> {
+        let device = device.clone().autodiff();
+        let event = EventShape::Vector(self.precondition.mean.len());
+        let sizes = NetSettings { width: self.width, depth: self.depth, embedding: 2, levels: LevelCount::One };
+        let key = Key::new(self.seed, Purpose::Init);
+        let mut net = (lookup(NETS, "net", self.net)?.value)(&sizes, &event, key, &device)?;
+        let mut row = 0;
+        net.visit_mut(&mut |_, p| {
+            let inputs = if p.shape().len() > 1 { p.shape()[0] } else { self.width };
+            let size = PUSH / (inputs as f32).sqrt();
+            let push = key.normal(row, 1, p.len()).into_iter().map(|z| size * z).collect();
+            row += 1;
+            p.update(|values| values + vector(push, &device));
+        });
+        Ok(Model::new(net, self.precondition.clone(), event, &device))
+    }
+}

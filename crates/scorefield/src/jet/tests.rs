@@ -1,0 +1,203 @@
+//! Every layer's and every network's derivatives along lines, in f64 against five-point differences of the value.
+//!
+//! The differences err by h⁴ in truncation and by 10⁻¹⁶/h² in rounding: with h = 10⁻³ both are below 10⁻⁹ for values of order one.
+
+use super::*;
+use crate::data::EventShape;
+use crate::key::{Key, Purpose};
+use crate::net::{LevelCount, Linear, NETS, NetSettings, Network};
+use crate::tensor::{DType, Device, Tensor, TensorData, matrix, numbers, unit_vectors, vector};
+
+const H: f64 = 1e-3;
+const TOLERANCE: f64 = 1e-6;
+
+fn exact(values: &[f64], rows: usize) -> Tensor<2> {
+    let data = TensorData::new(values.to_vec(), [rows, values.len() / rows]);
+    Tensor::from_data(data, (&Device::flex(), DType::F64))
+}
+
+fn doubles(t: Tensor<2>) -> Vec<f64> {
+    t.into_data().try_into_vec::<f64>().unwrap()
+}
+
+fn normals(step: u32, n: usize) -> Vec<f64> {
+    Key::new(11, Purpose::Noise).at(step).normal(0, 1, n).into_iter().map(f64::from).collect()
+}
+
+/// Holds value, first and second derivatives along two directions a point against differences.
+fn check(name: &str, n: usize, d: usize, value: impl Fn(Tensor<2>) -> Tensor<2>, jet: impl Fn(Jet) -> Jet) {
+    let (x, v) = (normals(1, n * d), normals(2, 2 * n * d));
+    let at = |m: usize, t: f64| {
+        let moved: Vec<f64> = x.iter().zip(&v[m * n * d..]).map(|(x, v)| x + t * v).collect();
+        doubles(value(exact(&moved, n)))
+    };
+    let near = |a: f64, b: f64, what: &str| {
+        assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "{name}, {what}: {a} against {b}");
+    };
+    for order in [Order::First, Order::Second] {
+        let (primal, first, second) = jet(Jet::line(exact(&x, n), exact(&v, 2 * n), order)).into_parts();
+        let (primal, first, second) = (doubles(primal), doubles(first), second.map(doubles));
+        assert_eq!(second.is_some(), order == Order::Second, "{name}");
+        for m in 0..2 {
+            let [a, b, c, e, f] = [-2.0, -1.0, 0.0, 1.0, 2.0].map(|k| at(m, k * H));
+            for i in 0..c.len() {
+                near(primal[i], c[i], "value");
+                near(first[m * c.len() + i], (a[i] - 8.0 * b[i] + 8.0 * e[i] - f[i]) / (12.0 * H), "first derivative");
+                if let Some(second) = &second {
+                    let bend = (-a[i] + 16.0 * b[i] - 30.0 * c[i] + 16.0 * e[i] - f[i]) / (12.0 * H * H);
+                    near(second[m * c.len() + i], bend, "second derivative");
+                }
+            }
+        }
+    }
+}
+
+/// Checks an expression that is written once over any value.
+macro_rules! layer {
+    ($name:expr, $n:expr, $d:expr, |$x:ident| $body:expr) => {
+        check($name, $n, $d, |$x: Tensor<2>| $body, |$x: Jet| $body)
+    };
+}
+
+fn weights(step: u32, shape: [usize; 4]) -> Tensor<4> {
+    exact(&normals(step, shape.iter().product()), 1).reshape(shape)
+}
+
+#[test]
+fn functions_have_their_first_and_second_derivatives() {
+    for f in Function::ALL {
+        match f {
+            // Positive arguments, by way of eˣ, whose own derivatives are checked beside them.
+            Function::Sqrt | Function::Reciprocal => layer!(&format!("{f:?}"), 3, 4, |x| x.apply(Function::Exp).apply(f)),
+            _ => layer!(&format!("{f:?}"), 3, 4, |x| x.apply(f)),
+        }
+    }
+}
+
+#[test]
+fn arithmetic_goes_through_a_jet() {
+    let c = exact(&normals(5, 12), 3);
+    let row = exact(&normals(6, 4), 1);
+    layer!("shift and scale", 3, 4, |x| x.shift(c.clone()).scale(c.clone()).scale(row.clone()).shift(row.clone()));
+    layer!("plus of curved and straight", 3, 4, |x| x.clone().apply(Function::Tanh).plus(x));
+    layer!("times", 3, 4, |x| x.clone().apply(Function::Tanh).times(x.clone().apply(Function::Softplus)).times(x));
+    layer!("concat", 3, 4, |x| Value::concat(vec![x.clone(), x.clone().apply(Function::Gelu), x.clone().times(x)]));
+    layer!("sum over features", 3, 4, |x| x.clone().times(x).linear_map(|t| t.sum_dim(1)));
+}
+
+#[test]
+fn affine_layers_and_norms_go_through_a_jet() {
+    let mut linear = Linear::new(6, 4, true, crate::net::Init::Scaled(1.0), Key::new(1, Purpose::Init), &Device::flex());
+    linear.visit_mut("", &mut |_, p| p.update(|v| v.cast(DType::F64)));
+    layer!("affine", 3, 6, |x| x.linear(&linear).apply(Function::Silu));
+    let c = exact(&normals(5, 18), 3);
+    layer!("add_silu", 3, 6, |x| x.add_silu(c.clone()));
+    layer!("layer norm", 3, 6, |x| x.layer_norm());
+    layer!("layer norm of something curved", 3, 6, |x| x.apply(Function::Softplus).layer_norm());
+    layer!("group norm", 3, 6, |x| group_norm(x.apply(Function::Tanh), Groups { groups: 2, size: 3 }));
+}
+
+#[test]
+fn softmax_and_attention_go_through_a_jet() {
+    layer!("softmax", 3, 6, |x| softmax(x.apply(Function::Tanh), Groups { groups: 2, size: 3 }));
+    layer!("attention", 2, 6, |x| attention(x.clone().apply(Function::Tanh), x.clone(), x.clone().times(x), 3, 2));
+}
+
+#[test]
+fn maps_of_images_go_through_a_jet() {
+    let image = Image { channels: 2, height: 4, width: 4 };
+    let (kernel, bias) = (weights(7, [3, 2, 3, 3]), exact(&normals(8, 3), 1).reshape([3]));
+    for (stride, padding) in [(1, 1), (2, 1), (1, 0)] {
+        layer!("convolution", 2, 32, |x| {
+            let (y, _) = convolve(x.apply(Function::Tanh), image, &kernel, Some(&bias), Window { stride, padding });
+            y.apply(Function::Silu)
+        });
+    }
+    layer!("upsampling", 2, 32, |x| upsample_nearest(x.apply(Function::Silu), image, 2).0);
+    layer!("pooling", 2, 32, |x| average_pool(x.apply(Function::Silu), image, 2).0);
+}
+
+#[test]
+fn resampling_moves_pixels_where_they_belong() {
+    let image = Image { channels: 1, height: 2, width: 2 };
+    let x = exact(&[1.0, 2.0, 3.0, 4.0], 1);
+    let (up, shape) = upsample_nearest(x.clone(), image, 2);
+    assert_eq!(doubles(up.clone()), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0]);
+    assert_eq!(doubles(average_pool(up, shape, 2).0), doubles(x));
+}
+
+/// A network with every parameter moved off its initial value, in f64 or f32.
+fn network(name: &str, levels: LevelCount, dtype: DType) -> Box<dyn Network> {
+    let device = Device::flex();
+    let entry = NETS.iter().find(|e| e.name == name).unwrap();
+    let settings = NetSettings { width: 12, depth: 2, embedding: 8, levels };
+    let mut net = (entry.value)(&settings, &EventShape::Vector(3), Key::new(5, Purpose::Init), &device).unwrap();
+    let mut row = 1000;
+    net.visit_mut(&mut |_, p| {
+        row += 1;
+        let noise = Key::new(5, Purpose::Init).at(row).normal(0, 1, p.len());
+        p.update(|v| (v + vector(noise.into_iter().map(|z| 0.3 * z).collect(), &device)).cast(dtype));
+    });
+    net
+}
+
+fn levels(n: usize) -> Vec<f64> {
+    (0..n).map(|i| -1.0 + 0.6 * i as f64).collect()
+}
+
+#[test]
+fn every_networks_jets_are_its_derivatives() {
+    for entry in NETS {
+        for count in [LevelCount::One, LevelCount::Many] {
+            let net = network(entry.name, count, DType::F64);
+            let c = exact(&levels(4), 1).reshape([4]);
+            check(entry.name, 4, 3, |x| net.value(x, &c), |x| net.jet(x, &c));
+        }
+    }
+}
+
+#[test]
+fn an_energys_gradient_is_that_of_jets_along_unit_directions() {
+    let net = network("energy-mlp", LevelCount::Many, DType::F64);
+    let (x, c) = (exact(&normals(3, 12), 4), exact(&levels(4), 1).reshape([4]));
+    let unit = unit_vectors(4, 3, 0, 3, &Device::flex()).cast(DType::F64);
+    let (_, first, _) = net.jet(Jet::line(x.clone(), unit, Order::First), &c).into_parts();
+    let (first, gradient) = (doubles(first), doubles(net.gradient(x, &c)));
+    for (i, j) in (0..4).flat_map(|i| (0..3).map(move |j| (i, j))) {
+        assert!((gradient[3 * i + j] - first[4 * j + i]).abs() < 1e-12);
+    }
+}
+
+/// A loss that sees value, first and second derivative, and its gradient by every parameter.
+fn loss_and_gradients(net: &mut Box<dyn Network>, composed: bool, n: usize) -> (f32, Vec<Vec<f32>>) {
+    let device = Device::flex().autodiff();
+    net.visit_mut(&mut |_, p| p.update(|v| Tensor::from_data(v.into_data(), &device).require_grad()));
+    let single = |step: u32, rows: usize| matrix(normals(step, rows * 3).into_iter().map(|v| v as f32).collect(), rows, 3, &device);
+    let c = vector(levels(n).into_iter().map(|c| c as f32).collect(), &device);
+    let line = Jet::line(single(1, n), single(2, 2 * n), Order::Second);
+    // A jet that is no longer a straight line takes the composed path: adding a curve of height 0 bends nothing.
+    let line = if composed { line.clone().plus(line.clone().times(line).linear_map(|t| t * 0.0)) } else { line };
+    let (y, first, second) = net.jet(line, &c).into_parts();
+    let loss = (y.powi_scalar(2).sum() + (first * 0.7).powi_scalar(2).sum() + second.unwrap().sin().sum()) * (1.0 / n as f64);
+    let value = numbers(loss.clone().inner())[0];
+    let mut grads = loss.backward();
+    let mut all = Vec::new();
+    net.visit(&mut |_, p| all.push(numbers(p.flat().grad_remove(&mut grads).unwrap())));
+    (value, all)
+}
+
+#[test]
+fn the_fused_perceptron_and_its_gradients_equal_the_composed_ones() {
+    for name in ["plain-mlp", "energy-mlp"] {
+        for count in [LevelCount::One, LevelCount::Many] {
+            let mut net = network(name, count, DType::F32);
+            let (fused, fused_gradients) = loss_and_gradients(&mut net, false, 37);
+            let (composed, composed_gradients) = loss_and_gradients(&mut net, true, 37);
+            assert!((fused - composed).abs() < 1e-4 * composed.abs(), "{name}: {fused} against {composed}");
+            for (a, b) in fused_gradients.iter().zip(&composed_gradients) {
+                let size = b.iter().fold(0.0f32, |s, b| s.max(b.abs())).max(1e-3);
+                a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() < 2e-4 * size, "{name}: {a} against {b} of {size}"));
+            }
+        }
+    }
+}
