@@ -43,21 +43,6 @@ pub struct SampleStep<'a> {
     pub rows: usize,
 }
 
-/// One case of a verification.
-#[derive(Clone, Copy, Debug)]
-pub struct VerifyStep<'a> {
-    /// What was verified.
-    pub case: &'a str,
-    /// Cases done, this one included.
-    pub done: usize,
-    /// Cases in all.
-    pub cases: usize,
-    /// Checks made so far.
-    pub checks: usize,
-    /// How many of them failed.
-    pub failed: usize,
-}
-
 /// Watches, and may stop, what the library does. Every method has a default, so an observer says only what it cares for.
 pub trait Observer {
     /// After each training step.
@@ -72,11 +57,6 @@ pub trait Observer {
 
     /// After each sampler step.
     fn sampled(&mut self, _: &SampleStep<'_>) -> Flow {
-        Flow::Continue
-    }
-
-    /// After each case of a verification.
-    fn verified(&mut self, _: &VerifyStep<'_>) -> Flow {
         Flow::Continue
     }
 }

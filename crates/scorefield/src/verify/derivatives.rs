@@ -39,19 +39,17 @@ fn cases() -> Vec<Case> {
     for net in NETS {
         for (regime, under) in [(Regime::Noisy, "under noise"), (Regime::Clean, "without noise")] {
             let name = format!("{}, {under}", net.name);
-            let title = name.clone();
-            let measure = move |settings: &Settings| {
+                let measure = move |settings: &Settings| {
                 let model = model(net, regime, settings)?;
-                Ok(check(&title, &model, regime, settings))
+                Ok(check(&name, &model, regime, settings))
             };
-            cases.push(Case { name, about: vec![net.name], measure: Box::new(measure) });
+            cases.push(Case { about: vec![net.name], measure: Box::new(measure) });
         }
     }
     for density in DENSITIES {
         let name = format!("density {}", density.name);
-        let title = name.clone();
-        let measure = move |settings: &Settings| Ok(check(&title, &(density.value)(), Regime::Noisy, settings));
-        cases.push(Case { name, about: vec![density.name], measure: Box::new(measure) });
+        let measure = move |settings: &Settings| Ok(check(&name, &(density.value)(), Regime::Noisy, settings));
+        cases.push(Case { about: vec![density.name], measure: Box::new(measure) });
     }
     cases
 }

@@ -39,9 +39,9 @@ fn cases() -> Vec<Case> {
             for d in DIMENSIONS {
                 let name = format!("{}{} on the true score of N(0, I), d = {d}", method.name, way.words);
                 let about = [method.name].into_iter().chain(way.law.map(Law::word)).collect();
-                let (way, title) = (way.clone(), name.clone());
-                let measure = move |settings: &Settings| check(&title, &method.value, &way, d, settings);
-                cases.push(Case { name, about, measure: Box::new(measure) });
+                let way = way.clone();
+                let measure = move |settings: &Settings| check(&name, &method.value, &way, d, settings);
+                cases.push(Case { about, measure: Box::new(measure) });
             }
         }
     }

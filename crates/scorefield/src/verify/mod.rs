@@ -12,9 +12,9 @@ mod planted;
 mod projections;
 
 use crate::error::{Error, Result};
-use crate::observe::{Flow, Observer, VerifyStep};
+use crate::observe::{Flow, Observer};
 use crate::oracle::Check;
-use crate::registry::{Entry, lookup, nearest};
+use crate::registry::{Entry, lookup, unknown};
 use crate::tensor::Device;
 
 /// How thoroughly, and with which random numbers.
@@ -40,7 +40,6 @@ impl Settings {
 
 /// One thing to verify.
 struct Case {
-    name: String,
     /// The registered names that it is about.
     about: Vec<&'static str>,
     measure: Box<dyn Fn(&Settings) -> Result<Vec<Check>>>,
@@ -78,10 +77,10 @@ pub fn verify(only: Option<&str>, settings: &Settings, observer: &mut dyn Observ
     let mut checks: Vec<Check> = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         checks.extend((case.measure)(settings)?);
-        let failed = checks.iter().filter(|check| !check.pass).count();
-        let step = VerifyStep { case: &case.name, done: i + 1, cases: cases.len(), checks: checks.len(), failed };
-        if observer.verified(&step) == Flow::Stop && step.done < step.cases {
-            let saved = format!("{} checks were made, {failed} failed; {} cases were left", step.checks, step.cases - step.done);
+        let (done, left) = (i + 1, cases.len() - i - 1);
+        if observer.measured(done, cases.len()) == Flow::Stop && left > 0 {
+            let failed = checks.iter().filter(|check| !check.pass).count();
+            let saved = format!("{} checks were made, {failed} failed; {left} of {} cases were left", checks.len(), cases.len());
             return Err(Error::Interrupted { saved });
         }
     }
@@ -99,12 +98,7 @@ fn chosen(only: Option<&str>) -> Result<Vec<Case>> {
     if !cases.is_empty() {
         return Ok(cases);
     }
-    let error = Error::setting("--only", "an objective, projection, noise, net, density or section", format!("{only:?}"));
-    let names = names();
-    Err(match nearest(only, names.iter().copied()) {
-        Some(near) => error.with_hint(format!("did you mean {near}?")),
-        None => error.with_hint(format!("one of {}", names.join(", "))),
-    })
+    Err(unknown("--only", only, &names()))
 }
 
 /// The name that an alias stands for; what is no alias stays as it is.
@@ -154,12 +148,11 @@ mod tests {
     fn whoever_watches_can_stop_it() {
         struct Second;
         impl Observer for Second {
-            fn verified(&mut self, step: &VerifyStep<'_>) -> Flow {
-                if step.done == 2 { Flow::Stop } else { Flow::Continue }
+            fn measured(&mut self, done: usize, _: usize) -> Flow {
+                if done == 2 { Flow::Stop } else { Flow::Continue }
             }
         }
         let settings = Settings { points: FEWEST_POINTS, seed: 3, device: Device::flex() };
-        assert!(matches!(verify(Some("noises"), &settings, &mut Second), Ok(_) | Err(Error::Interrupted { .. })));
         assert!(matches!(verify(Some("objectives"), &settings, &mut Second), Err(Error::Interrupted { .. })));
     }
 }

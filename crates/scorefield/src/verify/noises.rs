@@ -21,7 +21,6 @@ pub(super) const ENTRY: Entry<Section> = Entry {
 
 fn cases() -> Vec<Case> {
     let case = |noise: &'static Entry<MakeNoise>| Case {
-        name: format!("{} noise", noise.name),
         about: vec![noise.name],
         measure: Box::new(move |settings| Ok(check(noise, settings))),
     };

@@ -83,7 +83,7 @@ fn cases() -> Vec<Case> {
                     let name = format!("{}{}, {under}, d = {d}", method.name, way.words);
                     let law = way.law.map(Law::word);
                     let about = [method.name].into_iter().chain(law).chain(noise.map(|noise| noise.name)).collect();
-                    let (way, title) = (way.clone(), name.clone());
+                    let way = way.clone();
                     let measure = move |settings: &Settings| {
                         let randomness = match (method.value.alternatives, noise) {
                             (Alternatives::None, None) => Randomness::Points,
@@ -91,9 +91,9 @@ fn cases() -> Vec<Case> {
                         };
                         let question = Question { d, noise: noise.map(|noise| (noise.value)()), randomness };
                         let objective = way.build(&method.value, d)?;
-                        Ok(check(&title, &*objective, method.value.expectation, &question, settings))
+                        Ok(check(&name, &*objective, method.value.expectation, &question, settings))
                     };
-                    cases.push(Case { name, about, measure: Box::new(measure) });
+                    cases.push(Case { about, measure: Box::new(measure) });
                 }
             }
         }

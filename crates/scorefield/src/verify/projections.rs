@@ -39,7 +39,6 @@ pub(super) const ENTRY: Entry<Section> = Entry {
 
 fn cases() -> Vec<Case> {
     let case = |law: Law| Case {
-        name: format!("{} directions", law.word()),
         about: vec![law.word()],
         measure: Box::new(move |settings| Ok(check(law, settings, &|projection| Box::new(SlicedVr { projection })))),
     };
