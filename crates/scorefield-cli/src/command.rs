@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use scorefield::error::{Error, Result};
 
 use crate::args::Cli;
-use crate::output::{self, Complaint};
+use crate::output::{self, Complaint, Verdict};
 use crate::session::Session;
 use crate::verb;
 
@@ -29,7 +29,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     }
     let done = catch_unwind(AssertUnwindSafe(|| answer(cli, begun)));
     let error = match done {
-        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Ok(Verdict::Good)) => return ExitCode::SUCCESS,
+        Ok(Ok(Verdict::Bad)) => return ExitCode::from(1),
         Ok(Err(error)) => error,
         Err(panic) => {
             let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
@@ -41,10 +42,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-fn answer(cli: Cli, begun: Instant) -> Result<()> {
+fn answer(cli: Cli, begun: Instant) -> Result<Verdict> {
     let session = Session::new(cli.globals, begun)?;
     let answer = verb::run(&cli.verb, &session)?;
-    output::print(&answer, cli.verb.name(), &session)
+    output::print(&answer, cli.verb.name(), &session)?;
+    Ok(answer.verdict)
 }
 
 /// Help and version, and arguments that are no use.

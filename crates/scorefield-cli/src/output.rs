@@ -19,6 +19,18 @@ pub struct Answer {
     pub fields: Map<String, Value>,
     /// The seed that was used, where it is not the session's.
     pub seed: Option<u64>,
+    /// What the exit code says.
+    pub verdict: Verdict,
+}
+
+/// Whether what was found is what should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    /// Exit code 0.
+    #[default]
+    Good,
+    /// Exit code 1, with the answer printed all the same.
+    Bad,
 }
 
 impl Answer {

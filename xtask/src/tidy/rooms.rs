@@ -21,6 +21,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["tensor"],
     &["observe"],
     &["score"],
+    &["oracle"],
     &["data"],
     &["density"],
     &["noise"],
@@ -36,6 +37,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["report"],
     &["run"],
     &["recipe"],
+    &["verify"],
     &["bench"],
     &["demo"],
 ];

@@ -75,7 +75,7 @@ pub fn run(args: &Bench, session: &Session) -> Result<Answer> {
             let second = objectives(args, seconds, session)?;
             let mut fields = first.fields;
             fields.extend(second.fields);
-            Ok(Answer { text: format!("{}\n{}", first.text, second.text), fields, seed: None })
+            Ok(Answer { text: format!("{}\n{}", first.text, second.text), fields, ..Answer::default() })
         }
         Some("mlp") => passes(seconds, session),
         Some("objectives") => objectives(args, seconds, session),

@@ -11,6 +11,7 @@ pub mod runs;
 pub mod sample;
 pub mod score;
 pub mod train;
+pub mod verify;
 
 use scorefield::error::Result;
 
@@ -20,7 +21,7 @@ use crate::session::Session;
 
 /// The verbs as they are typed.
 pub const NAMES: &[&str] =
-    &["demo", "train", "sample", "score", "denoise", "fisher", "list", "runs", "doctor", "bench", "completions"];
+    &["demo", "train", "sample", "score", "denoise", "fisher", "verify", "list", "runs", "doctor", "bench", "completions"];
 
 /// Does what a verb says.
 ///
@@ -34,6 +35,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Score(args) => score::run(args, session),
         Verb::Denoise(args) => denoise::run(args, session),
         Verb::Fisher(args) => fisher::run(args, session),
+        Verb::Verify(args) => verify::run(args, session),
         Verb::List(args) => list::run(args, session),
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor(args) => doctor::run(args, session),

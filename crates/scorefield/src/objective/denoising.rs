@@ -13,8 +13,9 @@
 //! the same mean and, for σ below the data's own scale, a variance that stays bounded as σ → 0, for one more evaluation at x (Wang et al.
 //! 2020). At large σ it only adds noise.
 
-use super::{Batch, Build, Method, Needs, Noisy, Objective, half_square};
+use super::{Alternatives, Batch, Build, Method, Needs, Noisy, Objective, half_square};
 use crate::key::Key;
+use crate::oracle::Expectation;
 use crate::registry::Entry;
 use crate::score::ScoreJvp;
 use crate::tensor::Tensor;
@@ -63,6 +64,8 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     value: Method {
         build: (|settings| Ok(Box::new(Denoising { variate: settings.variate }))) as Build,
         needs: Needs::Noise,
+        expectation: Expectation::Denoising,
+        alternatives: Alternatives::Variates,
     },
 };
 
@@ -105,7 +108,10 @@ mod tests {
         for sigma in [0.8f32, 0.1] {
             for variate in [Variate::Off, Variate::On] {
                 let ((mean, variance, n), expected) = (moments(sigma, variate), expected(f64::from(sigma)));
-                assert!((mean - expected).abs() < 4.0 * (variance / n as f64).sqrt(), "{sigma} {variate:?}: {mean} against {expected}");
+                assert!(
+                    (mean - expected).abs() < 4.0 * (variance / n as f64).sqrt(),
+                    "{sigma} {variate:?}: {mean} against {expected}"
+                );
             }
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! What all other objectives estimate up to a constant; no real data have it.
 
-use super::{Batch, Build, Entry, Method, Needs, Objective, ObjectiveSettings, half_square};
+use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, ObjectiveSettings, half_square};
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::oracle::Expectation;
 use crate::score::{Score, ScoreJvp};
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -39,5 +40,10 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     summary: "match the true score itself: only for density:…, to hold the others against",
     formula: "½‖s_θ(x) − s*(x)‖²",
     source: "Hyvärinen 2005, eq. 2",
-    value: Method { build: build as Build, needs: Needs::Exact },
+    value: Method {
+        build: build as Build,
+        needs: Needs::Exact,
+        expectation: Expectation::Explicit,
+        alternatives: Alternatives::None,
+    },
 };

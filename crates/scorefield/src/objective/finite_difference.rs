@@ -11,8 +11,9 @@
 //! The loss is `sliced`'s with these two; its bias is O(h²), and rounding grows as 1/h (1/h² for log p): h too small is as bad as too large.
 //! Their ε is h here, and their v has length ε.
 
-use super::{Batch, Build, Entry, Method, Needs, Objective, Projection};
+use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, Projection};
 use crate::key::Key;
+use crate::oracle::Expectation;
 use crate::score::ScoreJvp;
 use crate::tensor::{Tensor, by_point, for_each_direction, row_dots};
 
@@ -65,5 +66,7 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     value: Method {
         build: (|settings| Ok(Box::new(FiniteDifference { projection: settings.projection, step: settings.step }))) as Build,
         needs: Needs::Derivatives,
+        expectation: Expectation::Implicit,
+        alternatives: Alternatives::Projections,
     },
 };

@@ -3,7 +3,8 @@
 //! E[vᵀJv] = tr J for E[v vᵀ] = I, so the loss is unbiased for `implicit` at the cost of one direction. The estimator is that of
 //! `sliced-vr`, which is another way to the same formula; here it is named by its use as a trace estimate.
 
-use super::{Build, Entry, Method, Needs, SlicedVr};
+use super::{Alternatives, Build, Entry, Method, Needs, SlicedVr};
+use crate::oracle::Expectation;
 
 /// The registry's row.
 pub(super) const ENTRY: Entry<Method> = Entry {
@@ -15,5 +16,7 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     value: Method {
         build: (|settings| Ok(Box::new(SlicedVr { projection: settings.projection }))) as Build,
         needs: Needs::Derivatives,
+        expectation: Expectation::Implicit,
+        alternatives: Alternatives::Projections,
     },
 };

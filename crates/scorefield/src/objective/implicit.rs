@@ -4,8 +4,9 @@
 //! that score is known; on the true score of N(0, I_d) it is −d/2. The trace takes d directions a point: the cost grows with d. On a finite
 //! sample it has no floor: tr J → −∞ at the points themselves is always better. Hold points out.
 
-use super::{Batch, Build, Entry, Method, Needs, Objective, half_square};
+use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, half_square};
 use crate::key::Key;
+use crate::oracle::Expectation;
 use crate::score::ScoreJvp;
 use crate::tensor::{Tensor, column};
 
@@ -27,5 +28,10 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     summary: "Hyvärinen's loss with the exact trace of the Jacobian: d directions a point",
     formula: "tr J + ½‖s_θ(x)‖²",
     source: "Hyvärinen 2005, theorem 1",
-    value: Method { build: (|_| Ok(Box::new(Implicit))) as Build, needs: Needs::Derivatives },
+    value: Method {
+        build: (|_| Ok(Box::new(Implicit))) as Build,
+        needs: Needs::Derivatives,
+        expectation: Expectation::Implicit,
+        alternatives: Alternatives::None,
+    },
 };

@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::noise::Noise;
+use crate::oracle::Expectation;
 use crate::registry::Entry;
 use crate::score::{Score, ScoreJvp};
 use crate::tensor::{Tensor, column, matrix};
@@ -119,12 +120,27 @@ pub enum Needs {
     Derivatives,
 }
 
+/// Which of [`ObjectiveSettings`] are alternatives of one method: all of them must have its mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alternatives {
+    /// There is one way.
+    None,
+    /// Any law and number of directions.
+    Projections,
+    /// With and without the control variate.
+    Variates,
+}
+
 /// A row's content.
 pub struct Method {
     /// Makes it.
     pub build: Build,
     /// What it cannot do without.
     pub needs: Needs,
+    /// What its mean is: what the method is held against.
+    pub expectation: Expectation,
+    /// Ways of it that leave the mean as it is.
+    pub alternatives: Alternatives,
 }
 
 /// The objectives a user may name.

@@ -6,6 +6,7 @@
 
 use crate::key::{Key, Purpose};
 use crate::tensor::{Device, Tensor, matrix};
+use nalgebra::DMatrix;
 
 /// The law of a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -63,6 +64,16 @@ impl Law {
                 }
                 v
             }
+        }
+    }
+
+    /// The variance of vᵀJv for a symmetric J, `[d, d]`.
+    pub fn trace_variance(self, jacobian: &DMatrix<f64>) -> f64 {
+        let (d, square) = (jacobian.nrows() as f64, jacobian.norm_squared());
+        match self {
+            Self::Gaussian => 2.0 * square,
+            Self::Rademacher => 2.0 * (square - jacobian.diagonal().norm_squared()),
+            Self::Sphere => 2.0 * d / (d + 2.0) * (square - jacobian.trace().powi(2) / d),
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! It compares scores along random directions only: the cost of a direction does not depend on d, and any law with E[v vᵀ] = I will do.
 
-use super::{Batch, Build, Entry, Method, Needs, Objective, Projection};
+use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, Projection};
 use crate::key::Key;
+use crate::oracle::Expectation;
 use crate::score::ScoreJvp;
 use crate::tensor::Tensor;
 
@@ -34,5 +35,7 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     value: Method {
         build: (|settings| Ok(Box::new(Sliced { projection: settings.projection }))) as Build,
         needs: Needs::Derivatives,
+        expectation: Expectation::Implicit,
+        alternatives: Alternatives::Projections,
     },
 };

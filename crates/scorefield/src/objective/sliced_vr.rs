@@ -2,8 +2,9 @@
 //!
 //! E[(vᵀs)²] = ‖s‖² for E[v vᵀ] = I, so the square needs no direction: its part of the variance is gone.
 
-use super::{Batch, Build, Entry, Method, Needs, Objective, Projection, half_square};
+use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, Projection, half_square};
 use crate::key::Key;
+use crate::oracle::Expectation;
 use crate::score::ScoreJvp;
 use crate::tensor::Tensor;
 
@@ -34,5 +35,7 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     value: Method {
         build: (|settings| Ok(Box::new(SlicedVr { projection: settings.projection }))) as Build,
         needs: Needs::Derivatives,
+        expectation: Expectation::Implicit,
+        alternatives: Alternatives::Projections,
     },
 };

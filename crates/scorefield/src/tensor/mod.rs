@@ -7,6 +7,7 @@ mod adamw;
 mod device;
 mod directions;
 mod fused;
+mod gradient;
 mod perceptron;
 
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
@@ -15,6 +16,7 @@ pub use device::{device, device_name, devices, is_cpu};
 pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_vectors};
 pub(crate) use fused::EPSILON;
 pub use fused::{add_silu, layer_norm, silu, silu_slope};
+pub use gradient::{gradients, leaf};
 pub use perceptron::{Rows, perceptron};
 
 /// An `[n, d]` tensor from row-major numbers.

@@ -1,0 +1,75 @@
+//! `verify`: every registered method against its closed form.
+
+use clap::Args;
+use scorefield::oracle::Check;
+use scorefield::verify::{self, Settings};
+
+use crate::args::Offered;
+use crate::output::{Answer, Verdict};
+use crate::session::Session;
+use scorefield::error::Result;
+use scorefield::words;
+
+const EXAMPLES: &str = "\
+Examples:
+  scorefield verify
+  scorefield verify --only sliced             an objective, a projection, a noise, a network, a density
+  scorefield verify --only noises             a section: objectives, projections, noises, exact-scores, derivatives
+  scorefield verify --thorough --seed 7       a million points a check, other random numbers
+
+A check passes where the measured number is within its tolerance of the closed form: rounding, or 5 standard errors, which must
+also be small enough to notice a mistake. With another seed about one run in a hundred has a false failure.";
+
+/// Hold every objective, projection, noise and network against closed forms; exit code 1 if any disagrees.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Verify {
+    /// Only what concerns this name, or this section
+    #[arg(long, value_name = "NAME", value_parser = Offered::new(verify::names()))]
+    only: Option<String>,
+    /// A million points a check: a third of the usual standard errors
+    #[arg(long, conflicts_with = "n")]
+    thorough: bool,
+    /// Points a check [default: 131072]
+    #[arg(short, long = "number", value_name = "N", allow_negative_numbers = true)]
+    n: Option<usize>,
+}
+
+/// Does it.
+///
+/// # Errors
+/// A name that is none, too few points, an interruption. A check that fails is no error but a bad verdict.
+pub fn run(args: &Verify, session: &Session) -> Result<Answer> {
+    let usual = if args.thorough { Settings::THOROUGH } else { Settings::USUAL };
+    let settings = Settings { points: args.n.unwrap_or(usual), seed: session.seed(), device: session.device().clone() };
+    let checks = verify::verify(args.only.as_deref(), &settings, &mut session.progress())?;
+    let failed = checks.iter().filter(|check| !check.pass).count();
+    let passed = checks.len() - failed;
+    // Failures last, where a reader of many lines looks first.
+    let ordered = checks.iter().filter(|check| check.pass).chain(checks.iter().filter(|check| !check.pass));
+    let head = ["check", "expected", "measured", "± se", "tolerance", "verdict"].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(ordered.map(row)).collect();
+    let mut answer = Answer::new(format!("{}\n{} passed, {} failed\n", words::table(&rows), passed, failed))
+        .with("points", settings.points)
+        .with("passed", passed)
+        .with("failed", failed)
+        .with("checks", &checks);
+    if failed > 0 {
+        answer.verdict = Verdict::Bad;
+    }
+    Ok(answer)
+}
+
+fn row(check: &Check) -> Vec<String> {
+    let verdict = match check.pass {
+        true => "ok",
+        false if (check.measured - check.expected).abs() <= check.tolerance => "FAILED: too coarse to tell",
+        false => "FAILED",
+    };
+    let mut row = vec![check.name.clone()];
+    // A failure in full: four digits may hide it.
+    let show = |x: f64| if check.pass { words::number(x) } else { x.to_string() };
+    row.extend([check.expected, check.measured, check.standard_error, check.tolerance].map(show));
+    row.push(verdict.to_owned());
+    row
+}
