@@ -320,6 +320,10 @@ mod tests {
                 assert!((slope - s).abs() < 5e-3 * (1.0 + slope.abs()), "{regime:?}: {slope} against {s}");
             }
         }
-        assert!(model("mlp", Regime::Clean, 0.5).log_density(matrix(vec![0.0; 2], 1, 2, &device), &vector(vec![0.0], &device)).is_none());
+        assert!(
+            model("mlp", Regime::Clean, 0.5)
+                .log_density(matrix(vec![0.0; 2], 1, 2, &device), &vector(vec![0.0], &device))
+                .is_none()
+        );
     }
 }

@@ -39,7 +39,7 @@ pub trait ScoreJvp: Score {
         (row_dots(v, s, n), curvature)
     }
 
-    /// s `[n, d]`, and the exact tr J `[n]` from d unit directions, as many at once as [`TRACE_NUMBERS`] allows.
+    /// s `[n, d]`, and the exact tr J `[n]` from d unit directions, as many at once as `TRACE_NUMBERS` allows.
     fn trace(&self, x: Tensor<2>, sigma: &Tensor<1>) -> (Tensor<2>, Tensor<1>) {
         let ([n, d], device) = (x.dims(), x.device());
         let at_once = (TRACE_NUMBERS / (n * d).max(1)).clamp(1, d.max(1));

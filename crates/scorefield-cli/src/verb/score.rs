@@ -70,8 +70,12 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
         check_picture(picture, &target)?;
     }
     if args.energy && points::log_densities(&target, &[], sigma).is_none() {
-        return Err(Error::setting("--energy", "an energy network or density:…", format!("{}, whose score is no gradient", args.target))
-            .with_hint("train one with --net energy-mlp"));
+        return Err(Error::setting(
+            "--energy",
+            "an energy network or density:…",
+            format!("{}, whose score is no gradient", args.target),
+        )
+        .with_hint("train one with --net energy-mlp"));
     }
     let points = args.points.as_ref().map(|spec| points::read(spec, &target, session)).transpose()?;
     let mut text = String::new();
@@ -138,7 +142,12 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
     let [x_label, y_label] = plane::labels(target.columns());
     let (level, hash) = (sigma.to_string(), target.hash());
     let picture = field(&ScoreField {
-        title: &format!("{} of {} at σ = {}", if args.energy { "Log-density" } else { "Score" }, args.target, words::number(sigma)),
+        title: &format!(
+            "{} of {} at σ = {}",
+            if args.energy { "Log-density" } else { "Score" },
+            args.target,
+            words::number(sigma)
+        ),
         caption: "",
         x,
         y,

@@ -248,12 +248,6 @@ fn draw_loss(run: &Path) -> Result<()> {
         series.push(Series { name: "held out", points: &held_out });
         caption += " Where the loss on held-out points rises, the network learns its points by heart; the weights of its minimum are used.";
     }
-    let picture = curve(&Curve {
-        title: &title,
-        caption: &caption,
-        series: &series,
-        x_label: "training step",
-        y_label: "loss",
-    })?;
+    let picture = curve(&Curve { title: &title, caption: &caption, series: &series, x_label: "training step", y_label: "loss" })?;
     picture.save(&run.join("loss.png"), &[("run", &run.to_string_lossy()), ("scorefield", env!("CARGO_PKG_VERSION"))])
 }

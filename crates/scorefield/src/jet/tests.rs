@@ -172,7 +172,8 @@ fn an_energys_gradient_is_that_of_jets_along_unit_directions() {
 fn loss_and_gradients(net: &mut Box<dyn Network>, composed: bool, n: usize) -> (f32, Vec<Vec<f32>>) {
     let device = Device::flex().autodiff();
     net.visit_mut(&mut |_, p| p.update(|v| Tensor::from_data(v.into_data(), &device).require_grad()));
-    let single = |step: u32, rows: usize| matrix(normals(step, rows * 3).into_iter().map(|v| v as f32).collect(), rows, 3, &device);
+    let single =
+        |step: u32, rows: usize| matrix(normals(step, rows * 3).into_iter().map(|v| v as f32).collect(), rows, 3, &device);
     let c = vector(levels(n).into_iter().map(|c| c as f32).collect(), &device);
     let line = Jet::line(single(1, n), single(2, 2 * n), Order::Second);
     // A jet that is no longer a straight line takes the composed path: adding a curve of height 0 bends nothing.

@@ -3,15 +3,15 @@
 //! What a recipe leaves open (the ends of the noise range, for one) is chosen here from the data and written back into the resolved
 //! settings, so that the recipe in a run folder says everything.
 
-use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
 use super::raw::Switch;
+use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
 use super::{Recipe, Resolved, Value};
 use crate::data::{self, Dataset, Dequantise, First, Moments, Origin, Source, Standardise, Standardised};
 use crate::density;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
-use crate::model::{Model, Precondition};
 use crate::levels::Regime;
+use crate::model::{Model, Precondition};
 use crate::net::{LevelCount, NETS, NetSettings};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};

@@ -182,7 +182,13 @@ pub static SETTINGS: &[Setting] = &[
     setting!(net.embedding, Kind::Count(2, 65_536), Fixed, "size of the noise-level embedding"),
     setting!(noise.name, Kind::Text, Fixed, "the kind of noise"),
     setting!(schedule.name, Kind::Text, Fixed, "how noise levels are laid out"),
-    setting!(schedule.sigma, Kind::Number(Range::NotNegative), Fixed, "the level of schedule single; 0 is no noise", "only single needs it"),
+    setting!(
+        schedule.sigma,
+        Kind::Number(Range::NotNegative),
+        Fixed,
+        "the level of schedule single; 0 is no noise",
+        "only single needs it"
+    ),
     setting!(schedule.sigma_min, Kind::Number(Range::Positive), Fixed, "the smallest level", "chosen by the schedule"),
     setting!(schedule.sigma_max, Kind::Number(Range::Positive), Fixed, "the largest level", "chosen by the schedule"),
     setting!(schedule.levels, Kind::Count(1, 100_000), Fixed, "levels of a ladder", "chosen by the schedule"),

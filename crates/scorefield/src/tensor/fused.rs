@@ -31,11 +31,7 @@ pub fn add_silu(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 
 /// SiLU, y = u·sigmoid(u).
 pub fn silu(u: Tensor<2>) -> Tensor<2> {
-    if has_kernels(&u) {
-        Tensor::from_dispatch(<Dispatch as ScoreKernels>::silu(u.into_dispatch()))
-    } else {
-        activation::silu(u)
-    }
+    if has_kernels(&u) { Tensor::from_dispatch(<Dispatch as ScoreKernels>::silu(u.into_dispatch())) } else { activation::silu(u) }
 }
 
 /// SiLU′(u) = sigmoid(u)·(1 + u·(1 − sigmoid(u))): what a jet's first derivative is multiplied by.

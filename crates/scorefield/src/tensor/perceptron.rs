@@ -63,9 +63,7 @@ pub fn perceptron(
     Some(match order {
         Order::Value => Rows { value: y, first: None, second: None },
         Order::First => Rows { value: y.clone().narrow(0, 0, n), first: Some(part(n)), second: None },
-        Order::Second => {
-            Rows { value: y.clone().narrow(0, 0, n), first: Some(part(n)), second: Some(part(n + n * m)) }
-        }
+        Order::Second => Rows { value: y.clone().narrow(0, 0, n), first: Some(part(n)), second: Some(part(n + n * m)) },
     })
 }
 
@@ -181,7 +179,8 @@ impl Perceptron for Flex {
         let [params, x, v, level, g] = [params, x, v, level, g].map(|t| t.to_contiguous());
         let room = |t: &FlexTensor, wanted: bool| vec![0.0; if wanted { view(t).len() } else { 0 }];
         let (mut by_params, mut by_x, mut by_level) = (room(&params, true), room(&x, wanted.x), room(&level, wanted.level));
-        let spool = tape.0.as_ref().expect("a tracked pass keeps its tape").lock().expect("no pass panicked with the tape in hand");
+        let spool =
+            tape.0.as_ref().expect("a tracked pass keeps its tape").lock().expect("no pass panicked with the tape in hand");
         let gradients = mlp::Gradients { params: &mut by_params, level: &mut by_level, x: &mut by_x };
         mlp::backward(&plan.kernel(), &inputs(&params, &x, &v, &level), &spool.0, view(&g), gradients);
         let shaped = |t: &FlexTensor, values: Vec<f32>, wanted: bool| match wanted {

@@ -164,8 +164,8 @@ mod tests {
     use super::*;
     use crate::data::EventShape;
     use crate::density;
-    use crate::model::{Model, Precondition};
     use crate::levels::Regime;
+    use crate::model::{Model, Precondition};
     use crate::net::{LevelCount, NETS, NetSettings};
     use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
     use crate::objective::{Denoising, Variate};

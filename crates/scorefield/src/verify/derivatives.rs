@@ -39,7 +39,7 @@ fn cases() -> Vec<Case> {
     for net in NETS {
         for (regime, under) in [(Regime::Noisy, "under noise"), (Regime::Clean, "without noise")] {
             let name = format!("{}, {under}", net.name);
-                let measure = move |settings: &Settings| {
+            let measure = move |settings: &Settings| {
                 let model = model(net, regime, settings)?;
                 Ok(check(&name, &model, regime, settings))
             };
