@@ -84,7 +84,20 @@ json "draws of an exact density" 'd["n"] == 200' sample density:mixture -n 200 -
 json "the exact score has no Fisher divergence" 'd["relative_fisher_divergence"] < 1e-9' fisher density:mixture density:mixture --sigma 1 -n 500
 for file in scores.npy field.png clean.csv exact.npy; do check "$file is there" test -s $file; done
 
+echo "== other objectives, energies, proofs"
+json "every method agrees with its closed form" 'd["failed"] == 0 and d["passed"] > 500' verify
+json "sliced score matching without noise" 'd["held_out_best"] < 0' train density:mixture --out sliced --objective sliced --rows 2000 --steps 300
+json "its held-out loss" 'd["loss"] < 0 and d["relative_fisher_divergence"] < 0.5' fisher sliced density:mixture --estimator implicit -n 2000
+json "an energy network" 'd["steps"] == 100' train toy:two-moons --out energy --objective sliced --net energy-mlp --steps 100
+json "its log-density" 'd["n"] == 100' score energy hundred.csv --energy --picture energy.png -o energy.npy
+json "Laplace noise" 'd["steps"] == 20' train density:mixture-1d --out laplace --noise laplace --schedule single --sigma 0.5 --steps 20
+json "a training step, measured" 'd["seconds_per_step"] > 0' bench --only objectives-peers --case sliced-128 --steps 20
+
 echo "== refusals"
+refused "the energy of a score network" no.npy score sliced hundred.csv --energy -o no.npy
+refused "a ladder of levels where there is no noise" no.npy sample sliced -n 5 --sampler heun -o no.npy
+refused "denoising without noise" no train toy:two-moons --out no --schedule single --sigma 0
+refused "the true score of data that have none" no train toy:two-moons --out no --objective explicit
 refused "a level that is not positive" no.npy denoise whole hundred.csv --sigma -1 -o no.npy
 refused "no samples" no.npy sample whole -n 0 -o no.npy
 refused "a run that is not there" no.npy sample nowhere -n 5 -o no.npy
