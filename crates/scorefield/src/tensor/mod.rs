@@ -15,7 +15,7 @@ pub use device::{device, device_name, devices, is_cpu};
 pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_vectors};
 pub(crate) use fused::EPSILON;
 pub use fused::{add_silu, layer_norm, silu, silu_slope};
-pub use perceptron::{Rows, perceptron};
+pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 
 /// An `[n, d]` tensor from row-major numbers.
 ///
