@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use scorefield_kernels::mlp::{self, Activation, Gradients, Inputs, Order, Plan};
+use scorefield_kernels::mlp::{self, Activation, Gradients, Inputs, Lines, Order, Plan};
 use scorefield_kernels::philox::{self, Stream};
 use scorefield_kernels::{activation, adamw, bias, layer_norm};
 
@@ -164,11 +164,11 @@ const STEPS: [Step; 7] = [
 #[divan::bench(args = STEPS)]
 fn mlp_step(bencher: Bencher, step: &Step) {
     let Step { widths, order, directions, rows } = *step;
-    let plan = Plan { widths, activation: Activation::Silu, order, directions, rows };
+    let plan = Plan { widths, activation: Activation::Silu, order, directions, lines: Lines::Given, rows };
     let params: Vec<f32> = normals(mlp::parameter_count(widths)).into_iter().map(|w| 0.1 * w).collect();
     let (x, v) = (normals(rows * widths[0]), normals(directions * rows * widths[0]));
     let inputs = Inputs { params: &params, x: &x, v: &v, level: &[] };
-    let mut out = vec![0.0; plan.output_rows() * widths[widths.len() - 1]];
+    let mut out = vec![0.0; plan.output_len()];
     let (g_out, mut g_params, mut tape) = (out.clone(), params.clone(), Vec::new());
     bencher.counter(ItemsCount::new(plan.forward_flops() + plan.backward_flops())).bench_local(|| {
         mlp::forward(&plan, black_box(&inputs), &mut out, Some(&mut tape));

@@ -15,7 +15,7 @@ use crate::data::EventShape;
 use crate::jet::{Jet, Order, Value};
 use crate::levels::Regime;
 use crate::net::{Network, Output};
-use crate::score::{Score, ScoreJvp};
+use crate::score::{Score, ScoreJvp, trace_along};
 use crate::tensor::{Device, Tensor, by_point, column, matrix, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
@@ -200,6 +200,20 @@ impl ScoreJvp for Model {
         }
     }
 
+    fn trace(&self, x: Tensor<2>, sigma: &Tensor<1>) -> (Tensor<2>, Tensor<1>) {
+        let f = self.factors(sigma);
+        let z = self.centred(x.clone());
+        let [n, d] = z.dims();
+        let parts = match self.net.output() {
+            Output::Score => self.net.diagonal(z.clone() * f.c_in.clone(), &f.c_noise),
+            Output::Energy => None,
+        };
+        let Some((field, diagonal)) = parts else { return trace_along(self, x, sigma) };
+        // ∂s_j/∂x_j = c_out·c_in·∂F_j/∂(c_in·z)_j − c_skip, with the factors of this file's head.
+        let trace = diagonal.sum_dim(1) * f.c_in * f.out.clone() - f.skip.clone() * d as f32;
+        (field * f.out - z * f.skip, trace.reshape([n]))
+    }
+
     fn log_density(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Option<Tensor<1>> {
         if self.net.output() == Output::Score {
             return None;
@@ -302,6 +316,41 @@ mod tests {
                     };
                     near(*trace, part(0) + part(1), "tr J");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_way_to_the_trace_and_its_gradients_equal_those_along_unit_directions() {
+        let device = Device::flex().autodiff();
+        for (d, n, depth, regime) in [(3, 5, 1, Regime::Noisy), (20, 9, 3, Regime::Clean), (150, 4, 2, Regime::Noisy)] {
+            let levels = if regime == Regime::Noisy { LevelCount::Many } else { LevelCount::One };
+            let settings = NetSettings { width: 24, depth, embedding: 8, levels };
+            let event = EventShape::Vector(d);
+            let entry = NETS.iter().find(|e| e.name == "plain-mlp").unwrap();
+            let mut net = (entry.value)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
+            let mut row = 0;
+            net.visit_mut(&mut |_, p| {
+                row += 1;
+                let size = if p.shape().len() > 1 { (p.shape()[0] as f32).powf(-0.5) } else { 0.5 };
+                let values = Key::new(2, Purpose::Init).normal(row, 1, p.len()).into_iter().map(|z| size * z).collect();
+                p.update(|_| vector(values, &device).require_grad());
+            });
+            let m = Model::new(net, Precondition { mean: vec![0.3; d], sigma_data: 0.7, regime }, event, &device);
+            let sigma = vector((0..n).map(|i| 0.2 + 0.3 * i as f32).collect(), &device);
+            let x = matrix(Key::new(3, Purpose::Data).normal(0, n, d), n, d, &device);
+            assert!(m.net().diagonal(x.clone(), &sigma).is_some());
+            let run = |(s, trace): (Tensor<2>, Tensor<1>)| {
+                let loss = s.clone().powi_scalar(2).mean() + (trace.clone() * 0.1).sin().mean();
+                [numbers(s.inner()), numbers(trace.inner()), crate::train::gradient(m.net(), loss)]
+            };
+            let (short, long) = (run(m.trace(x.clone(), &sigma)), run(trace_along(&m, x, &sigma)));
+            for (what, (a, b)) in ["s", "tr J", "gradients"].iter().zip(short.iter().zip(&long)) {
+                let size = b.iter().fold(0.0f32, |size, b| size.max(b.abs()));
+                assert!(a.len() == b.len() && size > 1e-2, "{what}, d = {d}: {size}");
+                a.iter()
+                    .zip(b)
+                    .for_each(|(a, b)| assert!((a - b).abs() < 2e-5 * size, "{what}, d = {d}: {a} against {b} of {size}"));
             }
         }
     }

@@ -39,25 +39,30 @@ pub trait ScoreJvp: Score {
         (row_dots(v, s, n), curvature)
     }
 
-    /// s `[n, d]`, and the exact tr J `[n]` from d unit directions, as many at once as `TRACE_NUMBERS` allows.
+    /// s `[n, d]`, and the exact tr J `[n]`: from d unit directions, some at once, unless the score knows a shorter way.
     fn trace(&self, x: Tensor<2>, sigma: &Tensor<1>) -> (Tensor<2>, Tensor<1>) {
-        let ([n, d], device) = (x.dims(), x.device());
-        let at_once = (TRACE_NUMBERS / (n * d).max(1)).clamp(1, d.max(1));
-        let mut score = Vec::new();
-        let mut trace = Tensor::zeros([n], &device);
-        for first in (0..d).step_by(at_once) {
-            let unit = unit_vectors(n, d, first, at_once.min(d - first), &device);
-            let (s, curvature) = self.along(x.clone(), sigma, unit);
-            score.push(s);
-            trace = trace + curvature.sum_dim(1).reshape([n]);
-        }
-        (Tensor::cat(score, 1), trace)
+        trace_along(self, x, sigma)
     }
 
     /// log p_σ(x) up to a constant in x, `[n]`; `None` where the score is not known to be a gradient.
     fn log_density(&self, _x: Tensor<2>, _sigma: &Tensor<1>) -> Option<Tensor<1>> {
         None
     }
+}
+
+/// s `[n, d]`, and the exact tr J `[n]` from d unit directions, as many at once as `TRACE_NUMBERS` allows.
+pub(crate) fn trace_along(score: &(impl ScoreJvp + ?Sized), x: Tensor<2>, sigma: &Tensor<1>) -> (Tensor<2>, Tensor<1>) {
+    let ([n, d], device) = (x.dims(), x.device());
+    let at_once = (TRACE_NUMBERS / (n * d).max(1)).clamp(1, d.max(1));
+    let mut columns = Vec::new();
+    let mut trace = Tensor::zeros([n], &device);
+    for first in (0..d).step_by(at_once) {
+        let unit = unit_vectors(n, d, first, at_once.min(d - first), &device);
+        let (s, curvature) = score.along(x.clone(), sigma, unit);
+        columns.push(s);
+        trace = trace + curvature.sum_dim(1).reshape([n]);
+    }
+    (Tensor::cat(columns, 1), trace)
 }
 
 /// How many numbers the directions of one pass of an exact trace may have: 16 MiB, and a network's hidden values beside them.

@@ -4,7 +4,8 @@
 //! by the rows of h, which the chain rule turns into those by the rows of u one layer below. Gradients of parameters are sums over
 //! groups of blocks, each in order, and then over the groups in order.
 
-use super::layers::{Kind, Layer, is_few, pack_layers, pack_transposes, packed_len, transposed_len};
+use super::axes::{self, Axes};
+use super::layers::{Kind, Layer, pack_layers, pack_transposes, packed_len, transposed_len};
 use super::layout::Layout;
 use super::outer::{Begin, outer};
 use super::rows::{Rows, RowsMut};
@@ -46,8 +47,8 @@ pub(super) fn backward_on(
     let shared = layout.multiply_adds() > super::SHARED;
     super::on_pool(shared, || {
         let again = 1..if layout.is_taped(1) || layout.layers() == 1 { 1 } else { 2 };
-        let lengths = [transposed_len(&layout), packed_len(&layout, again.clone()), one * groups];
-        scratch::with(lengths, |[space, first_layer, partial]| {
+        let lengths = [transposed_len(&layout), packed_len(&layout, again.clone()), axes::columns_len(&layout), one * groups];
+        scratch::with(lengths, |[space, first_layer, columns, partial]| {
             let first_layer = pack_layers(simd, &layout, again, inputs.params, first_layer);
             let first = if x.is_empty() { 2 } else { 1 };
             let transposes = pack_transposes(simd, &layout, first, inputs.params, space);
@@ -57,6 +58,7 @@ pub(super) fn backward_on(
                 activation: plan.activation,
                 transposes: &transposes,
                 again: first_layer.first(),
+                axes: Axes::new(simd, layout, inputs.params, columns),
                 inputs,
                 tape,
                 g_out,
@@ -91,6 +93,7 @@ struct Run<'a> {
     transposes: &'a [Layer<'a>],
     /// The first layer, if its u is not on the tape.
     again: Option<&'a Layer<'a>>,
+    axes: Option<Axes<'a>>,
     inputs: &'a Inputs<'a>,
     tape: &'a [f32],
     g_out: &'a [f32],
@@ -138,14 +141,17 @@ impl Run<'_> {
         mut slopes: [&mut [f32]; 3],
     ) {
         let layout = &self.layout;
-        let (n, rows) = (points.len(), points.len() * layout.jets());
-        for (section, g) in (0..layout.jets()).zip(g.chunks_mut(n * layout.stride(layout.layers()))) {
+        let (n, last) = (points.len(), layout.layers());
+        for (section, g) in (0..layout.multiplied(last)).zip(g.chunks_mut(n * layout.stride(last))) {
             self.output_gradient(section, points, g);
         }
         let tape = &self.tape[layout.tape(points.start)..layout.tape(points.end)];
-        for l in (2..=layout.layers()).rev() {
-            let before = layout.stride(l - 1);
+        for l in (2..=last).rev() {
+            let (rows, before) = (n * layout.multiplied(l), layout.stride(l - 1));
             self.transposes[l - 1].apply(Kind::Derivatives, rows, g, layout.stride(l), other, before);
+            if l == last {
+                self.along_axes(points, |axes, m, by| axes.back(m, by, other));
+            }
             let u = match self.again {
                 Some(layer) if l == 2 => {
                     self.inputs.enter(layout, layer, points.clone(), h, again);
@@ -154,13 +160,12 @@ impl Run<'_> {
                 _ => &tape[layout.on_tape(n, l - 1)],
             };
             self.through(l - 1, n, u, other, h, &mut slopes);
-            self.add_gradients(l, n, rows, h, g, to);
+            self.add_gradients(l, points, h, g, to);
             std::mem::swap(&mut g, &mut other);
         }
         if !to.sum.is_empty() {
             self.inputs.rows(layout, points, h);
-            // The input's second derivative is 0.
-            self.add_gradients(1, n, n * (1 + layout.order.min(1) * layout.directions), h, g, to);
+            self.add_gradients(1, points, h, g, to);
         }
         let (d0, d1, at) = (layout.width(0), layout.width(1), points.start - to.points.start);
         if !to.level.is_empty() {
@@ -190,24 +195,34 @@ impl Run<'_> {
     fn output_gradient(&self, section: usize, points: &Range<usize>, g: &mut [f32]) {
         let layout = &self.layout;
         let (width, stride) = (layout.width(layout.layers()), layout.stride(layout.layers()));
-        let from = &self.g_out[(section * layout.points + points.start) * width..][..points.len() * width];
+        let from = &self.g_out[layout.output(section, points)];
         for (from, to) in from.chunks_exact(width).zip(g.chunks_exact_mut(stride)) {
             to[..width].copy_from_slice(from);
             to[width..].fill(0.0);
         }
     }
 
-    /// Adds to the gradient of layer l's weights hᵀg: its transpose, gᵀh, if the layer has few outputs; and to that of its bias.
-    fn add_gradients(&self, l: usize, points: usize, rows: usize, h: &[f32], g: &[f32], to: &mut Group<'_>) {
-        let (begin, sum) = (to.begin, &mut *to.sum);
+    /// Calls `work` for each direction m with the gradients by the points' derivatives, if directions are axes.
+    fn along_axes(&self, points: &Range<usize>, mut work: impl FnMut(&Axes<'_>, usize, &[f32])) {
+        for m in 0..self.layout.directions {
+            if let Some(axes) = &self.axes {
+                work(axes, m, &self.g_out[self.layout.output(1 + m, points)]);
+            }
+        }
+    }
+
+    /// Adds to the gradient of layer l's weights hᵀg, or gᵀh where a sum holds the transpose; and to that of its bias.
+    fn add_gradients(&self, l: usize, points: &Range<usize>, h: &[f32], g: &[f32], to: &mut Group<'_>) {
+        let (begin, n, sum) = (to.begin, points.len(), &mut *to.sum);
         if sum.is_empty() {
             return;
         }
         let layout = &self.layout;
+        let rows = n * layout.multiplied(l);
         let (before, stride) = (layout.stride(l - 1), layout.stride(l));
         let (inner, width, padded) = (layout.width(l - 1), layout.width(l), layout.padded(l));
         let to = &mut sum[sums::weights(layout, l)];
-        if is_few(layout, l) {
+        if sums::is_transposed(layout, l) {
             let inner = layout.padded(l - 1);
             let c = RowsMut::new(to, width, inner, inner);
             outer(self.simd, begin, Rows::new(g, rows, width, stride), Rows::new(h, rows, inner, before), c);
@@ -219,6 +234,11 @@ impl Run<'_> {
         if begin == Begin::Zero {
             bias.fill(0.0);
         }
-        sums::add_rows(self.simd, g, points, stride, bias);
+        sums::add_rows(self.simd, g, n, stride, bias);
+        if l == layout.layers() {
+            self.along_axes(points, |axes, m, by| axes.add_last(m, by, h, sum));
+        } else if let (1, Some(axes)) = (l, &self.axes) {
+            axes.add_first(n, g, sum);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The forward pass: block after block of points, each through all layers.
 
+use super::axes::{self, Axes};
 use super::chain;
 use super::layers::{Kind, Layer, pack_layers, packed_len};
 use super::layout::Layout;
@@ -10,8 +11,8 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Evaluates the perceptron. `out` `[(1 + kM)·n, d_L]`, k = 0, 1, 2 by the order: first the n values, then the first derivatives, of
-/// point i along direction m in row n + m·n + i, then so the second ones. `tape`, if given, receives what [`backward`](super::backward)
-/// needs.
+/// point i along direction m in row n + m·n + i, then so the second ones; derivatives along axes are rows of one number. `tape`, if
+/// given, receives what [`backward`](super::backward) needs.
 ///
 /// # Panics
 /// If the lengths do not fit the plan.
@@ -32,9 +33,10 @@ pub(super) fn forward_on(simd: Simd, plan: &Plan<'_>, inputs: &Inputs<'_>, out: 
     let shared = layout.multiply_adds() > super::SHARED;
     super::on_pool(shared, || {
         let all = 1..layout.layers() + 1;
-        scratch::with([packed_len(&layout, all.clone())], |[space]| {
+        scratch::with([packed_len(&layout, all.clone()), axes::columns_len(&layout)], |[space, columns]| {
             let layers = pack_layers(simd, &layout, all, inputs.params, space);
-            let run = Run { simd, layout, activation: plan.activation, layers: &layers, inputs };
+            let axes = Axes::new(simd, layout, inputs.params, columns);
+            let run = Run { simd, layout, activation: plan.activation, layers: &layers, axes, inputs };
             let blocks = run.cut(out, tape);
             if shared {
                 blocks.into_par_iter().for_each(|block| run.block(block));
@@ -51,26 +53,15 @@ pub(super) fn check(layout: &Layout<'_>, plan: &Plan<'_>, inputs: &Inputs<'_>, o
     let Inputs { params, x, v, level } = inputs;
     assert_eq!(params.len(), parameter_count(plan.widths), "mlp: parameters of {:?}", plan.widths);
     assert_eq!(x.len(), n * layout.width(0), "mlp: x, {n} rows of {}", layout.width(0));
-    assert_eq!(
-        v.len(),
-        n * layout.directions * layout.width(0),
-        "mlp: v, {} times {n} rows of {}",
-        layout.directions,
-        layout.width(0)
-    );
+    let given = if layout.axes.is_some() { 0 } else { layout.directions };
+    assert_eq!(v.len(), n * given * layout.width(0), "mlp: v, {given} times {n} rows of {}", layout.width(0));
     assert!(
         level.is_empty() || level.len() == n * layout.width(1),
         "mlp: level {}, {n} rows of {}",
         level.len(),
         layout.width(1)
     );
-    assert_eq!(
-        out,
-        n * layout.jets() * layout.width(last),
-        "mlp: outputs, {n} times {} rows of {}",
-        layout.jets(),
-        layout.width(last)
-    );
+    assert_eq!(out, layout.output_len(), "mlp: outputs, {n} times {} rows of {}", layout.jets(), layout.width(last));
 }
 
 /// Copies rows of `width` from `from` to rows `stride` apart.
@@ -101,19 +92,24 @@ struct Run<'a> {
     layout: Layout<'a>,
     activation: Activation,
     layers: &'a [Layer<'a>],
+    axes: Option<Axes<'a>>,
     inputs: &'a Inputs<'a>,
 }
 
 impl Run<'_> {
     fn cut<'b>(&self, out: &'b mut [f32], tape: Option<&'b mut [f32]>) -> Vec<Block<'b>> {
         let layout = &self.layout;
-        let (n, width) = (layout.points, layout.width(layout.layers()));
+        let n = layout.points;
         let starts = (0..n).step_by(layout.block);
         let block =
             |first| Block { first, points: layout.block.min(n - first), out: Vec::with_capacity(layout.jets()), tape: None };
         let mut blocks: Vec<Block<'b>> = starts.map(block).collect();
-        for section in out.chunks_mut(n * width) {
-            for (block, rows) in blocks.iter_mut().zip(section.chunks_mut(layout.block * width)) {
+        let mut rest = out;
+        for section in 0..layout.jets() {
+            let width = layout.output_width(section);
+            let (here, after) = rest.split_at_mut(n * width);
+            rest = after;
+            for (block, rows) in blocks.iter_mut().zip(here.chunks_mut(layout.block * width)) {
                 block.out.push(rows);
             }
         }
@@ -142,7 +138,7 @@ impl Run<'_> {
                     self.affine(l, layer, block.points, h, u);
                 }
                 if l == layout.layers() {
-                    return self.output(&mut block.out, block.points, u);
+                    return self.output(&mut block.out, block.points, h, u);
                 }
                 let (points, width, stride) = (block.points, layout.padded(l), layout.stride(l));
                 let to = Jet { values: h, stride, first: a1, second: a2, third: &mut [] };
@@ -160,20 +156,20 @@ impl Run<'_> {
         let layout = &self.layout;
         let (padded, stride) = (layout.padded(l), layout.stride(l - 1));
         layer.apply(Kind::Values, points, h, stride, u, padded);
-        let rows = points * (layout.jets() - 1);
+        let rows = points * (layout.multiplied(l) - 1);
         layer.apply(Kind::Derivatives, rows, &h[points * stride..], stride, &mut u[points * padded..], padded);
     }
 
-    /// Copies the last layer's rows to where they belong.
-    fn output(&self, out: &mut [&mut [f32]], points: usize, u: &[f32]) {
+    /// Copies the last layer's rows to where they belong; `h` are those before it.
+    fn output(&self, out: &mut [&mut [f32]], points: usize, h: &[f32], u: &[f32]) {
         let layout = &self.layout;
         let (width, padded) = (layout.width(layout.layers()), layout.padded(layout.layers()));
-        let computed = if layout.layers() == 1 { 1 + layout.order.min(1) * layout.directions } else { layout.jets() };
+        let computed = layout.multiplied(layout.layers());
         for (section, (out, u)) in out.iter_mut().zip(u.chunks(points * padded)).enumerate() {
-            if section < computed {
-                gather(u, padded, out, width);
-            } else {
-                out.fill(0.0);
+            match &self.axes {
+                _ if section < computed => gather(u, padded, out, width),
+                Some(axes) => axes.leave(section - 1, h, out),
+                None => out.fill(0.0),
             }
         }
     }
@@ -201,7 +197,8 @@ impl Inputs<'_> {
                 u.iter_mut().zip(c).for_each(|(u, c)| *u += c);
             }
         }
-        let rows = n * layout.order.min(1) * layout.directions;
+        let rows = n * (layout.multiplied(1) - 1);
         layer.apply(Kind::Derivatives, rows, &h[n * stride..], stride, &mut u[n * padded..], padded);
+        axes::enter(layout, self.params, n, &mut u[n * padded..]);
     }
 }

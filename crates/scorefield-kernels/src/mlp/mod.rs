@@ -13,6 +13,7 @@
 //! instruction set a result depends neither on the number of threads nor, forward, on the other points: every number of a product is
 //! one sum in order. Gradients of parameters are summed in groups that only the shapes fix.
 
+mod axes;
 mod backward;
 mod chain;
 mod dots;
@@ -76,6 +77,19 @@ impl Order {
     }
 }
 
+/// Which directions the derivatives are along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// Those of [`Inputs::v`].
+    Given,
+    /// For [`Order::First`] and d_L = d₀: the unit vectors e_j of M coordinates j from `first` on, the same for all points. Of each
+    /// derivative only ∂y_j/∂x_j is computed, which takes first and last layer a fraction of the work.
+    Axes {
+        /// The first of the M coordinates.
+        first: usize,
+    },
+}
+
 /// The shape of one evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan<'a> {
@@ -87,6 +101,8 @@ pub struct Plan<'a> {
     pub order: Order,
     /// Directions M of each point; without meaning for [`Order::Value`].
     pub directions: usize,
+    /// What these are.
+    pub lines: Lines,
     /// Points n.
     pub rows: usize,
 }
@@ -98,7 +114,8 @@ pub struct Inputs<'a> {
     pub params: &'a [f32],
     /// Points `[n, d₀]`.
     pub x: &'a [f32],
-    /// Directions `[M·n, d₀]`: direction m of point i is row m·n + i. Empty for [`Order::Value`].
+    /// Directions `[M·n, d₀]`: direction m of point i is row m·n + i. Empty for [`Order::Value`] and along
+    /// [`Lines::Axes`].
     pub v: &'a [f32],
     /// What is added to u₁, `[n, d₁]`, or empty.
     pub level: &'a [f32],
@@ -116,9 +133,10 @@ pub struct Gradients<'a> {
 }
 
 impl Plan<'_> {
-    /// Rows of the output: n values, n·M first derivatives, n·M second ones.
-    pub fn output_rows(&self) -> usize {
-        self.rows * layout::Layout::new(self).jets()
+    /// Numbers of the output: n values, n·M first derivatives, n·M second ones, of d_L numbers each; but derivatives along
+    /// [`Lines::Axes`] are of one.
+    pub fn output_len(&self) -> usize {
+        layout::Layout::new(self).output_len()
     }
 
     /// Floating-point operations of [`forward`], a multiply-add counted as two, without those of the activations.
@@ -129,7 +147,7 @@ impl Plan<'_> {
     /// Likewise of [`backward`] without the gradient by x: each product has two that go back through it, but for the first layer's.
     pub fn backward_flops(&self) -> usize {
         let layout = layout::Layout::new(self);
-        let first = layout.points.saturating_mul(layout.jets()).saturating_mul(layout.width(0) * layout.width(1));
+        let first = layout.points.saturating_mul(layout.multiplied(1)).saturating_mul(layout.width(0) * layout.width(1));
         layout.multiply_adds().saturating_mul(4).saturating_sub(first.saturating_mul(2))
     }
 }

@@ -1,7 +1,7 @@
 //! Gradients of the parameters, summed within groups of blocks, and the groups added up in order.
 //!
 //! A group's sum has, layer after layer, Wₗ with rows padded to a multiple of 16, or its padded transpose if the layer has few
-//! outputs, and then bₗ, padded.
+//! outputs or is the last one along axes, and then bₗ, padded.
 
 use super::layers::is_few;
 use super::layout::Layout;
@@ -21,8 +21,13 @@ pub(super) fn groups(layout: &Layout<'_>) -> usize {
     blocks.div_ceil(blocks.div_ceil(groups))
 }
 
+/// Whether the sum of a layer's weights is their transpose.
+pub(super) fn is_transposed(layout: &Layout<'_>, layer: usize) -> bool {
+    is_few(layout, layer) || (layout.axes.is_some() && layer > 1 && layer == layout.layers())
+}
+
 fn weights_len(layout: &Layout<'_>, layer: usize) -> usize {
-    if is_few(layout, layer) {
+    if is_transposed(layout, layer) {
         layout.width(layer) * layout.padded(layer - 1)
     } else {
         layout.width(layer - 1) * layout.padded(layer)
@@ -87,12 +92,22 @@ pub(super) fn add_up(layout: &Layout<'_>, partial: &[f32], params: &mut [f32], s
         let (width, padded, from) = (layout.width(l), layout.padded(l), weights(layout, l).start);
         add_rows(&mut params[layout.bias(l)], width, padded, bias(layout, l).start);
         let to = &mut params[layout.weights(l)];
-        if is_few(layout, l) {
-            let inner = layout.width(l - 1);
-            let mut column = vec![0.0; inner];
-            for j in 0..width {
-                add_rows(&mut column, inner, layout.padded(l - 1), from + j * layout.padded(l - 1));
-                to[j..].iter_mut().step_by(width).zip(&column).for_each(|(to, from)| *to = *from);
+        if is_transposed(layout, l) {
+            let inner = layout.padded(l - 1);
+            // Some rows of the weights from as long a part of each row of the transpose.
+            let some = |first: usize, to: &mut [f32]| {
+                let rows = to.len() / width;
+                let mut column = vec![0.0; rows];
+                for j in 0..width {
+                    add_rows(&mut column, rows, rows, from + j * inner + first);
+                    to[j..].iter_mut().step_by(width).zip(&column).for_each(|(to, from)| *to = *from);
+                }
+            };
+            if shared && to.len() > SPAN / 4 {
+                let rows = (SPAN / 4).div_ceil(width);
+                to.par_chunks_mut(rows * width).enumerate().for_each(|(i, to)| some(i * rows, to));
+            } else {
+                some(0, to);
             }
         } else if shared && to.len() > SPAN / 4 {
             let rows = (SPAN / 4).div_ceil(width);

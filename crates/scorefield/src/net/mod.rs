@@ -55,6 +55,12 @@ pub trait Forward: Parameters + Clone + Send + Sync + 'static {
         self.forward(x, c)
     }
 
+    /// Of a score: F and its derivatives ∂F_j/∂x_j, `[n, d]` each, differentiable by the parameters; `None` where the network knows no
+    /// shorter way to them than jets along the d unit directions.
+    fn diagonal(&self, _x: Tensor<2>, _c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
+        None
+    }
+
     /// Of an energy: ∂F/∂x, `[n, d]`, differentiable by the parameters. By jets along the d unit directions unless the network knows a
     /// shorter way.
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
@@ -71,6 +77,8 @@ pub trait Network: Parameters + Send + Sync {
     fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
     /// F_θ with its derivatives along the directions that `x` carries.
     fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet;
+    /// Of a score: F and its derivatives ∂F_j/∂x_j, `[n, d]` each, if there is a short way to them.
+    fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)>;
     /// Of an energy: ∂F/∂x, `[n, d]`.
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
     /// What the output is.
@@ -86,6 +94,10 @@ impl<N: Forward> Network for N {
 
     fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
         Forward::jet(self, x, c)
+    }
+
+    fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
+        Forward::diagonal(self, x, c)
     }
 
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {

@@ -27,6 +27,10 @@ impl Forward for PlainMlp {
     fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
         self.0.jet(x, c)
     }
+
+    fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
+        self.0.diagonal(x, c)
+    }
 }
 
 impl Parameters for PlainMlp {

@@ -4,7 +4,10 @@ use super::{Init, LevelCount, LevelEmbedding, Linear, NetSettings, Parameter, Pa
 use crate::error::{Error, Result};
 use crate::jet::{Function, Jet, Order, Value};
 use crate::key::Key;
-use crate::tensor::{Device, Rows, Tensor, perceptron, times_rows};
+use crate::tensor::{Device, Rows, Tensor, perceptron, perceptron_diagonal, times_rows};
+
+/// Coordinates whose derivatives [`Stack::diagonal`] computes at once: with all of them a point's rows stay in a core's own cache.
+const AXES: usize = 128;
 
 /// The layers, and the noise level's path into the first.
 #[derive(Clone, Debug)]
@@ -58,9 +61,15 @@ impl Stack {
 
     /// The layers in one fused pass, where there is one for these tensors: as [`Stack::forward`], to rounding.
     fn fused(&self, x: Tensor<2>, c: &Tensor<1>, directions: Option<(Tensor<2>, usize)>) -> Option<Rows> {
-        let widths: Vec<usize> = self.layers.iter().map(|layer| layer.weight_shape()[0]).chain([self.outputs()]).collect();
-        let params = self.layers.iter().flat_map(Linear::flat).collect();
-        perceptron(&widths, params, x, self.level(c), directions)
+        perceptron(&self.widths(), self.flat(), x, self.level(c), directions)
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        self.layers.iter().map(|layer| layer.weight_shape()[0]).chain([self.outputs()]).collect()
+    }
+
+    fn flat(&self) -> Vec<Tensor<1>> {
+        self.layers.iter().flat_map(Linear::flat).collect()
     }
 
     fn outputs(&self) -> usize {
@@ -89,6 +98,19 @@ impl Stack {
             Some(Rows { value, first: Some(first), second }) => Jet::new(value, first, second),
             _ => self.forward(x, c),
         }
+    }
+
+    /// The layers at x and each output's derivative by its own input, `[n, d]` both, where there is a fused pass for these tensors; as
+    /// many outputs as inputs.
+    pub fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
+        let (widths, params, level) = (self.widths(), self.flat(), self.level(c));
+        let d = widths[0];
+        let at_once = d.div_ceil(d.div_ceil(AXES).max(1)).max(1);
+        let parts = (0..d)
+            .step_by(at_once)
+            .map(|first| perceptron_diagonal(&widths, params.clone(), x.clone(), level.clone(), first, at_once.min(d - first)));
+        let (mut values, diagonal): (Vec<_>, Vec<_>) = parts.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        Some((values.swap_remove(0), Tensor::cat(diagonal, 1)))
     }
 
     /// The gradient of the first output by x, `[n, inputs]`: the layers once forward and once backward, written out so that it can be

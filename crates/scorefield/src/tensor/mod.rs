@@ -17,7 +17,7 @@ pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_ve
 pub(crate) use fused::EPSILON;
 pub use fused::{add_silu, layer_norm, silu, silu_slope};
 pub use gradient::{gradients, leaf};
-pub use perceptron::{Rows, perceptron};
+pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 
 /// An `[n, d]` tensor from row-major numbers.
 ///

@@ -4,7 +4,7 @@
 //! main memory; [`perceptron`] answers `None` elsewhere, and the network is composed of single operations.
 
 use super::fused::{has_kernels, like, view};
-use super::{Device, Tensor};
+use super::{Device, Tensor, by_point};
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
@@ -13,7 +13,7 @@ use burn::backend::autodiff::{
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
-use scorefield_kernels::mlp::{self, Activation, Order};
+use scorefield_kernels::mlp::{self, Activation, Lines, Order};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -38,33 +38,56 @@ pub fn perceptron(
     level: Option<Tensor<2>>,
     directions: Option<(Tensor<2>, usize)>,
 ) -> Option<Rows> {
-    if !has_kernels(&x) || params.iter().any(|p| p.dtype() != x.dtype()) {
-        return None;
-    }
-    let (n, device) = (x.dims()[0], x.device());
+    let n = x.dims()[0];
     let (v, order) = match directions {
-        None => (empty(&device), Order::Value),
+        None => (empty(&x.device()), Order::Value),
         Some((v, 1)) => (v, Order::First),
         Some((v, _)) => (v, Order::Second),
     };
     let m = if order == Order::Value { 0 } else { v.dims()[0] / n.max(1) };
-    let plan = Plan { widths: widths.into(), order, directions: m, rows: n };
-    let level = level.unwrap_or_else(|| empty(&device));
-    let params = Tensor::cat(params, 0);
-    let y: Tensor<2> = Tensor::from_dispatch(<Dispatch as Perceptron>::perceptron(
-        params.into_dispatch(),
-        x.into_dispatch(),
-        v.into_dispatch(),
-        level.into_dispatch(),
-        plan,
-        Tape::default(),
-    ));
+    let plan = Plan { widths: widths.into(), order, directions: m, lines: Lines::Given, rows: n };
+    let y = evaluate(plan, params, x, v, level)?;
     let part = |first: usize| y.clone().narrow(0, first, n * m);
     Some(match order {
         Order::Value => Rows { value: y, first: None, second: None },
         Order::First => Rows { value: y.clone().narrow(0, 0, n), first: Some(part(n)), second: None },
         Order::Second => Rows { value: y.clone().narrow(0, 0, n), first: Some(part(n)), second: Some(part(n + n * m)) },
     })
+}
+
+/// The layers of [`perceptron`] at `x`, `[n, d]`, and the derivatives ∂y_j/∂x_j of the `m` coordinates j from `first` on, `[n, m]`; as
+/// many outputs as inputs.
+///
+/// `None` where there is no kernel for these tensors.
+pub fn perceptron_diagonal(
+    widths: &[usize],
+    params: Vec<Tensor<1>>,
+    x: Tensor<2>,
+    level: Option<Tensor<2>>,
+    first: usize,
+    m: usize,
+) -> Option<(Tensor<2>, Tensor<2>)> {
+    let ([n, d], none) = (x.dims(), empty(&x.device()));
+    let plan = Plan { widths: widths.into(), order: Order::First, directions: m, lines: Lines::Axes { first }, rows: n };
+    let y = evaluate(plan, params, x, none, level)?;
+    let diagonal = y.clone().narrow(0, n * d, m * n);
+    Some((y.narrow(0, 0, n * d).reshape([n, d]), by_point(diagonal, n)))
+}
+
+/// The rows of the output, along axes of one number each; `None` where there is no kernel for these tensors.
+fn evaluate(plan: Plan, params: Vec<Tensor<1>>, x: Tensor<2>, v: Tensor<2>, level: Option<Tensor<2>>) -> Option<Tensor<2>> {
+    if !has_kernels(&x) || params.iter().any(|p| p.dtype() != x.dtype()) {
+        return None;
+    }
+    let level = level.unwrap_or_else(|| empty(&x.device()));
+    Some(Tensor::from_dispatch(<Dispatch as Perceptron>::perceptron(
+        Tensor::cat(params, 0).into_dispatch(),
+        x.into_dispatch(),
+        v.into_dispatch(),
+        level.into_dispatch(),
+        plan,
+        Tape::default(),
+    )))
 }
 
 fn empty(device: &Device) -> Tensor<2> {
@@ -77,13 +100,14 @@ pub(crate) struct Plan {
     widths: Arc<[usize]>,
     order: Order,
     directions: usize,
+    lines: Lines,
     rows: usize,
 }
 
 impl Plan {
     fn kernel(&self) -> mlp::Plan<'_> {
-        let Self { widths, order, directions, rows } = self;
-        mlp::Plan { widths, activation: Activation::Silu, order: *order, directions: *directions, rows: *rows }
+        let Self { ref widths, order, directions, lines, rows } = *self;
+        mlp::Plan { widths, activation: Activation::Silu, order, directions, lines, rows }
     }
 }
 
@@ -159,11 +183,13 @@ fn inputs<'a>(params: &'a FlexTensor, x: &'a FlexTensor, v: &'a FlexTensor, leve
 impl Perceptron for Flex {
     fn perceptron(params: FlexTensor, x: FlexTensor, v: FlexTensor, level: FlexTensor, plan: Plan, tape: Tape) -> FlexTensor {
         let [params, x, v, level] = [params, x, v, level].map(|t| t.to_contiguous());
-        let (kernel, width) = (plan.kernel(), plan.widths[plan.widths.len() - 1]);
-        let mut out = vec![0.0; kernel.output_rows() * width];
+        let kernel = plan.kernel();
+        let width = if plan.lines == Lines::Given { plan.widths[plan.widths.len() - 1] } else { 1 };
+        let mut out = vec![0.0; kernel.output_len()];
+        let rows = out.len() / width;
         let mut spool = tape.0.as_ref().map(|tape| tape.lock().expect("no pass panicked with the tape in hand"));
         mlp::forward(&kernel, &inputs(&params, &x, &v, &level), &mut out, spool.as_mut().map(|spool| &mut spool.0));
-        FlexTensor::from_data(TensorData::new(out, [kernel.output_rows(), width]))
+        FlexTensor::from_data(TensorData::new(out, [rows, width]))
     }
 
     fn perceptron_backward(

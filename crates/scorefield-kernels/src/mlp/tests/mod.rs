@@ -1,5 +1,6 @@
 //! The whole perceptron against the reference in f64, finite differences of it, and itself under other conditions.
 
+mod axes;
 mod reference;
 
 use super::backward::backward_on;
@@ -38,13 +39,13 @@ impl Data {
             here.iter_mut().for_each(|w| *w *= (1.0 + d[0] as f32).sqrt().recip() * 1.3);
             rest = after;
         }
-        let directions = if plan.order == Order::Value { 0 } else { plan.directions };
+        let directions = if plan.order == Order::Value || plan.lines != Lines::Given { 0 } else { plan.directions };
         Self {
             params,
             x: normals(2, n * d0),
             v: normals(3, directions * n * d0),
             level: normals(4, if level { n * plan.widths[1] } else { 0 }),
-            g_out: normals(5, plan.output_rows() * plan.widths[plan.widths.len() - 1]),
+            g_out: normals(5, plan.output_len()),
         }
     }
 
@@ -120,7 +121,7 @@ proptest! {
         widths in prop::sample::select(&SMALL[..]), activation in prop::sample::select(&ACTIVATIONS[..]),
         order in prop::sample::select(&ORDERS[..]), directions in 1usize..5, rows in 1usize..8, level: bool,
     ) {
-        let plan = Plan { widths, activation, order, directions, rows };
+        let plan = Plan { widths, activation, order, directions, lines: Lines::Given, rows };
         let data = Data::new(&plan, level);
         let want = Exact::new(&data.inputs()).forward(&plan);
         let gradients = [
@@ -147,7 +148,7 @@ proptest! {
         widths in prop::sample::select(&LARGE[..]), activation in prop::sample::select(&ACTIVATIONS[..]),
         order in prop::sample::select(&ORDERS[..]), directions in 1usize..4, rows in 1usize..150, level: bool,
     ) {
-        let plan = Plan { widths, activation, order, directions, rows };
+        let plan = Plan { widths, activation, order, directions, lines: Lines::Given, rows };
         let data = Data::new(&plan, level);
         let at = Exact::new(&data.inputs());
         let want = at.forward(&plan);
@@ -181,7 +182,8 @@ proptest! {
 #[test]
 fn a_point_has_the_same_result_in_any_batch_and_at_any_place_in_it() {
     for order in ORDERS {
-        let whole = Plan { widths: &[3, 40, 33, 2], activation: Activation::Silu, order, directions: 2, rows: 301 };
+        let whole =
+            Plan { widths: &[3, 40, 33, 2], activation: Activation::Silu, order, directions: 2, lines: Lines::Given, rows: 301 };
         let data = Data::new(&whole, true);
         for &simd in available() {
             let mut all = vec![0.0; data.g_out.len()];
@@ -194,7 +196,7 @@ fn a_point_has_the_same_result_in_any_batch_and_at_any_place_in_it() {
                 };
                 let (x, v, level) = (of(&data.x, 3), of(&data.v, 3), of(&data.level, 40));
                 let inputs = Inputs { params: &data.params, x: &x, v: &v, level: &level };
-                let mut out = vec![0.0; part.output_rows() * 2];
+                let mut out = vec![0.0; part.output_len()];
                 forward_on(simd, &part, &inputs, &mut out, None);
                 assert_eq!(bits(&out), bits(&of(&all, 2)), "{simd}, {order:?}, {rows} from {first} on");
             }
@@ -206,7 +208,7 @@ fn a_point_has_the_same_result_in_any_batch_and_at_any_place_in_it() {
 fn the_number_of_threads_changes_no_bit() {
     for (widths, rows) in [(&[2, 128, 128, 2], 700), (&[5, 64, 50, 7], 333)] {
         for order in ORDERS {
-            let plan = Plan { widths, activation: Activation::Gelu, order, directions: 3, rows };
+            let plan = Plan { widths, activation: Activation::Gelu, order, directions: 3, lines: Lines::Given, rows };
             let data = Data::new(&plan, true);
             let on = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -220,7 +222,14 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn gradients_that_are_not_wanted_may_be_left_out() {
-    let plan = Plan { widths: &[2, 20, 2], activation: Activation::Tanh, order: Order::First, directions: 2, rows: 9 };
+    let plan = Plan {
+        widths: &[2, 20, 2],
+        activation: Activation::Tanh,
+        order: Order::First,
+        directions: 2,
+        lines: Lines::Given,
+        rows: 9,
+    };
     let data = Data::new(&plan, true);
     let [mut out, params, level, x] = data.run(active(), &plan);
     let mut tape = Vec::new();
@@ -240,7 +249,14 @@ fn gradients_that_are_not_wanted_may_be_left_out() {
 
 #[test]
 fn no_points_give_no_output_and_a_gradient_of_zero() {
-    let plan = Plan { widths: &[2, 5, 1], activation: Activation::Silu, order: Order::First, directions: 1, rows: 0 };
+    let plan = Plan {
+        widths: &[2, 5, 1],
+        activation: Activation::Silu,
+        order: Order::First,
+        directions: 1,
+        lines: Lines::Given,
+        rows: 0,
+    };
     let data = Data::new(&plan, false);
     let [out, params, ..] = data.run(active(), &plan);
     assert!(out.is_empty() && params.iter().all(|&g| g == 0.0));

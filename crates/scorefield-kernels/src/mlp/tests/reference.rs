@@ -51,7 +51,7 @@ impl Exact {
     pub(super) fn forward(&self, plan: &Plan<'_>) -> Vec<f64> {
         let (n, d0) = (plan.rows, plan.widths[0]);
         let last = plan.widths[plan.widths.len() - 1];
-        let mut out = vec![0.0; plan.output_rows() * last];
+        let mut out = vec![0.0; plan.output_len()];
         let order = plan.order.derivatives();
         let directions = if order == 0 { 0 } else { plan.directions };
         for i in 0..n {
