@@ -145,10 +145,12 @@ impl fmt::Debug for Tape {
     }
 }
 
-/// Gradients by the parameters, by the points and by the level's part, one after the other in one flat tensor; the last two are empty where
-/// they are not wanted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+/// What a backward pass is told: the plan and the tape of its forward pass, and whether the gradients by the points and by the level's part
+/// are wanted; where they are not, they come back empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Back {
+    plan: Plan,
+    tape: Tape,
     x: bool,
     level: bool,
 }
@@ -170,9 +172,7 @@ pub(crate) trait Perceptron: Backend {
         v: FloatTensor<Self>,
         level: FloatTensor<Self>,
         g: FloatTensor<Self>,
-        plan: Plan,
-        tape: Tape,
-        wanted: Wanted,
+        back: Back,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -198,22 +198,20 @@ impl Perceptron for Flex {
         v: FlexTensor,
         level: FlexTensor,
         g: FlexTensor,
-        plan: Plan,
-        tape: Tape,
-        wanted: Wanted,
+        back: Back,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let [params, x, v, level, g] = [params, x, v, level, g].map(|t| t.to_contiguous());
         let room = |t: &FlexTensor, wanted: bool| vec![0.0; if wanted { view(t).len() } else { 0 }];
-        let (mut by_params, mut by_x, mut by_level) = (room(&params, true), room(&x, wanted.x), room(&level, wanted.level));
+        let (mut by_params, mut by_x, mut by_level) = (room(&params, true), room(&x, back.x), room(&level, back.level));
         let spool =
-            tape.0.as_ref().expect("a tracked pass keeps its tape").lock().expect("no pass panicked with the tape in hand");
+            back.tape.0.as_ref().expect("a tracked pass keeps its tape").lock().expect("no pass panicked with the tape in hand");
         let gradients = mlp::Gradients { params: &mut by_params, level: &mut by_level, x: &mut by_x };
-        mlp::backward(&plan.kernel(), &inputs(&params, &x, &v, &level), &spool.0, view(&g), gradients);
+        mlp::backward(&back.plan.kernel(), &inputs(&params, &x, &v, &level), &spool.0, view(&g), gradients);
         let shaped = |t: &FlexTensor, values: Vec<f32>, wanted: bool| match wanted {
             true => like(t, values),
             false => FlexTensor::from_data(TensorData::new(values, [0, 0])),
         };
-        (like(&params, by_params), shaped(&x, by_x, wanted.x), shaped(&level, by_level, wanted.level))
+        (like(&params, by_params), shaped(&x, by_x, back.x), shaped(&level, by_level, back.level))
     }
 }
 
@@ -233,9 +231,9 @@ impl<B: Backend + Perceptron, C: CheckpointStrategy> Perceptron for Autodiff<B, 
             fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
                 let ([params, x, v, level], plan, tape) = ops.state;
                 let [of_params, of_x, of_level] = ops.parents;
-                let wanted = Wanted { x: of_x.is_some(), level: of_level.is_some() };
+                let back = Back { plan, tape, x: of_x.is_some(), level: of_level.is_some() };
                 let g = grads.consume::<B>(&ops.node);
-                let (by_params, by_x, by_level) = B::perceptron_backward(params, x, v, level, g, plan, tape, wanted);
+                let (by_params, by_x, by_level) = B::perceptron_backward(params, x, v, level, g, back);
                 for (parent, gradient) in [(of_params, by_params), (of_x, by_x), (of_level, by_level)] {
                     if let Some(parent) = parent {
                         grads.register::<B>(parent.id, gradient);
@@ -263,12 +261,10 @@ impl<B: Backend + Perceptron, C: CheckpointStrategy> Perceptron for Autodiff<B, 
         v: FloatTensor<Self>,
         level: FloatTensor<Self>,
         g: FloatTensor<Self>,
-        plan: Plan,
-        tape: Tape,
-        wanted: Wanted,
+        back: Back,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let [params, x, v, level, g] = [params, x, v, level, g].map(|t| t.into_primitive());
-        let (by_params, by_x, by_level) = B::perceptron_backward(params, x, v, level, g, plan, tape, wanted);
+        let (by_params, by_x, by_level) = B::perceptron_backward(params, x, v, level, g, back);
         let back = <Self as AutodiffBackend>::from_inner;
         (back(by_params), back(by_x), back(by_level))
     }
