@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Short runs of the command from outside: what scripts rely on (JSON fields, exit codes, files) and what the README promises
-# (resume to the same bits, samples that do not depend on how many are drawn, no partial file after a refusal). About ten seconds.
+# (resume to the same bits, samples that do not depend on how many are drawn, no partial file after a refusal). About half a
+# minute, most of it `verify`.
 #
 #   scripts/acceptance-quick.sh [path of the scorefield binary]
 set -euo pipefail
@@ -83,6 +84,11 @@ json "denoising" 'd["n"] == 100' denoise whole hundred.csv --sigma 0.2 -o clean.
 json "draws of an exact density" 'd["n"] == 200' sample density:mixture -n 200 --sampler annealed --sigma-max 20 --sigma-min 1 --levels 10 --steps 20 --start uniform:-8:8 -o exact.npy
 json "the exact score has no Fisher divergence" 'd["relative_fisher_divergence"] < 1e-9' fisher density:mixture density:mixture --sigma 1 -n 500
 for file in scores.npy field.png clean.csv exact.npy; do check "$file is there" test -s $file; done
+
+echo "== closed forms"
+json "every check of verify passes" 'd["failed"] == 0 and d["passed"] == len(d["checks"]) > 300 and all(c["pass"] and abs(c["measured"] - c["expected"]) <= c["tolerance"] for c in d["checks"])' verify
+json "one projection is verified alone" 'd["failed"] == 0 and 0 < d["passed"] < 300 and {"name", "expected", "measured", "standard_error", "tolerance", "pass"} <= set(d["checks"][0])' verify --only sphere
+refused "an unknown name to verify" no verify --only slicd
 
 echo "== refusals"
 refused "a level that is not positive" no.npy denoise whole hundred.csv --sigma -1 -o no.npy

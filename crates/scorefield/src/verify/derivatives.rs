@@ -18,7 +18,7 @@ use crate::score::ScoreJvp;
 use crate::tensor::{Tensor, matrix, numbers, row_dots, vector};
 
 /// h, in units of the points.
-const STEP: f32 = 0.05;
+const STEP: f32 = 0.02;
 /// What differences in 32 bits leave, relative to the largest of the numbers that are compared.
 const TOLERANCE: f64 = 2e-3;
 /// Levels of the points.
@@ -39,7 +39,7 @@ fn cases() -> Vec<Case> {
     for net in NETS {
         for (regime, under) in [(Regime::Noisy, "under noise"), (Regime::Clean, "without noise")] {
             let name = format!("{}, {under}", net.name);
-                let measure = move |settings: &Settings| {
+            let measure = move |settings: &Settings| {
                 let model = model(net, regime, settings)?;
                 Ok(check(&name, &model, regime, settings))
             };
