@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Short runs of the command from outside: what scripts rely on (JSON fields, exit codes, files) and what the README promises
-# (resume to the same bits, samples that do not depend on how many are drawn, no partial file after a refusal). About ten seconds.
+# (resume to the same bits, samples that do not depend on how many are drawn, no partial file after a refusal). About half a
+# minute, most of it `verify`.
 #
 #   scripts/acceptance-quick.sh [path of the scorefield binary]
 set -euo pipefail
@@ -85,13 +86,16 @@ json "the exact score has no Fisher divergence" 'd["relative_fisher_divergence"]
 for file in scores.npy field.png clean.csv exact.npy; do check "$file is there" test -s $file; done
 
 echo "== other objectives, energies, proofs"
-json "every method agrees with its closed form" 'd["failed"] == 0 and d["passed"] > 500' verify
 json "sliced score matching without noise" 'd["held_out_best"] < 0' train density:mixture --out sliced --objective sliced --rows 2000 --steps 300
 json "its held-out loss" 'd["loss"] < 0 and d["relative_fisher_divergence"] < 0.5' fisher sliced density:mixture --estimator implicit -n 2000
 json "an energy network" 'd["steps"] == 100' train toy:two-moons --out energy --objective sliced --net energy-mlp --steps 100
 json "its log-density" 'd["n"] == 100' score energy hundred.csv --energy --picture energy.png -o energy.npy
 json "Laplace noise" 'd["steps"] == 20' train density:mixture-1d --out laplace --noise laplace --schedule single --sigma 0.5 --steps 20
 json "a training step, measured" 'd["seconds_per_step"] > 0' bench --only objectives-peers --case sliced-128 --steps 20
+echo "== closed forms"
+json "every check of verify passes" 'd["failed"] == 0 and d["passed"] == len(d["checks"]) > 300 and all(c["pass"] and abs(c["measured"] - c["expected"]) <= c["tolerance"] for c in d["checks"])' verify
+json "one projection is verified alone" 'd["failed"] == 0 and 0 < d["passed"] < 300 and {"name", "expected", "measured", "standard_error", "tolerance", "pass"} <= set(d["checks"][0])' verify --only sphere
+refused "an unknown name to verify" no verify --only slicd
 
 echo "== refusals"
 refused "the energy of a score network" no.npy score sliced hundred.csv --energy -o no.npy

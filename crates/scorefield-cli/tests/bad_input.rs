@@ -217,3 +217,11 @@ fn usage_errors_are_json_where_json_was_asked_for() {
         assert!(document["error"]["message"].is_string() && document["error"]["kind"].is_string(), "{document}");
     }
 }
+
+#[test]
+fn verify_corrects_a_name_and_refuses_too_few_points() {
+    let at = folder();
+    refused(at.path(), &["verify", "--only", "slicd"], &["--only", "sliced"]);
+    refused(at.path(), &["verify", "-n", "100"], &["-n", "100000"]);
+    refused(at.path(), &["verify", "-n", "200000", "--thorough"], &["--thorough"]);
+}

@@ -61,6 +61,7 @@ fn every_verb_answers_with_a_document_of_its_own() {
             &["seconds_per_step", "steps", "parameters", "gflops", "fma_peak_gflops", "share_of_peak"],
         ),
         (&["bench", "--only", "objectives", "--quick", "--seconds", "0.000001"], &["rows", "slopes", "machine"]),
+        (&["verify", "--only", "noises"], &["checks", "passed", "failed", "points"]),
         (&["doctor"], &["simd_active", "threads", "fma_gflops_one_thread", "devices", "data_folders"]),
     ];
     for (arguments, fields) in cases {

@@ -43,21 +43,20 @@ pub fn run(args: &Verify, session: &Session) -> Result<Answer> {
     let usual = if args.thorough { Settings::THOROUGH } else { Settings::USUAL };
     let settings = Settings { points: args.n.unwrap_or(usual), seed: session.seed(), device: session.device().clone() };
     let checks = verify::verify(args.only.as_deref(), &settings, &mut session.progress())?;
+    Ok(answer(&checks, settings.points))
+}
+
+fn answer(checks: &[Check], points: usize) -> Answer {
     let failed = checks.iter().filter(|check| !check.pass).count();
     let passed = checks.len() - failed;
     // Failures last, where a reader of many lines looks first.
     let ordered = checks.iter().filter(|check| check.pass).chain(checks.iter().filter(|check| !check.pass));
     let head = ["check", "expected", "measured", "± se", "tolerance", "verdict"].map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(ordered.map(row)).collect();
-    let mut answer = Answer::new(format!("{}\n{} passed, {} failed\n", words::table(&rows), passed, failed))
-        .with("points", settings.points)
-        .with("passed", passed)
-        .with("failed", failed)
-        .with("checks", &checks);
-    if failed > 0 {
-        answer.verdict = Verdict::Bad;
-    }
-    Ok(answer)
+    let text = format!("{}\n{passed} passed, {failed} failed\n", words::table(&rows));
+    let verdict = if failed == 0 { Verdict::Good } else { Verdict::Bad };
+    let answer = Answer { verdict, ..Answer::new(text) };
+    answer.with("points", points).with("passed", passed).with("failed", failed).with("checks", checks)
 }
 
 fn row(check: &Check) -> Vec<String> {
@@ -72,4 +71,25 @@ fn row(check: &Check) -> Vec<String> {
     row.extend([check.expected, check.measured, check.standard_error, check.tolerance].map(show));
     row.push(verdict.to_owned());
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_makes_the_verdict_bad_and_stands_last_in_full() {
+        let good = Check::exact("right", 1.0, 1.0, 1e-6);
+        let bad = Check::exact("wrong", 1.0, 1.000_012_345, 1e-6);
+        let failing = answer(&[bad, good.clone()], 100_000);
+        assert_eq!((failing.verdict, &failing.fields["failed"]), (Verdict::Bad, &1.into()));
+        let lines: Vec<&str> = failing.text.lines().collect();
+        assert!(
+            lines[1].starts_with("right") && lines[2].starts_with("wrong") && lines[2].contains("1.000012345"),
+            "{}",
+            failing.text
+        );
+        assert_eq!(lines.last(), Some(&"1 passed, 1 failed"));
+        assert_eq!(answer(&[good], 100_000).verdict, Verdict::Good);
+    }
 }

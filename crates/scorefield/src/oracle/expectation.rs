@@ -150,9 +150,9 @@ mod tests {
                 let moved = |h: f64| {
                     let mut s = s.clone();
                     if k < 4 {
-                        s.a[(k / 2, k % 2)] += h
+                        s.a[(k / 2, k % 2)] += h;
                     } else {
-                        s.b[k - 4] += h
+                        s.b[k - 4] += h;
                     }
                     e.of(&s, &points, &truth).loss
                 };

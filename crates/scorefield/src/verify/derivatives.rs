@@ -18,7 +18,7 @@ use crate::score::ScoreJvp;
 use crate::tensor::{Tensor, matrix, numbers, row_dots, vector};
 
 /// h, in units of the points.
-const STEP: f32 = 0.05;
+const STEP: f32 = 0.02;
 /// What differences in 32 bits leave, relative to the largest of the numbers that are compared.
 const TOLERANCE: f64 = 2e-3;
 /// Levels of the points.

@@ -29,7 +29,7 @@ pub struct Settings {
 }
 
 /// With fewer points, standard errors would be too wide to notice mistakes.
-pub const FEWEST_POINTS: usize = 50_000;
+pub const FEWEST_POINTS: usize = 100_000;
 
 impl Settings {
     /// The usual number of points.
@@ -42,8 +42,11 @@ impl Settings {
 struct Case {
     /// The registered names that it is about.
     about: Vec<&'static str>,
-    measure: Box<dyn Fn(&Settings) -> Result<Vec<Check>>>,
+    measure: Box<Measure>,
 }
+
+/// What a case does.
+type Measure = dyn Fn(&Settings) -> Result<Vec<Check>>;
 
 /// A kind of cases.
 type Section = fn() -> Vec<Case>;
