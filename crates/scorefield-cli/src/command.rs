@@ -44,7 +44,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
 
 fn answer(cli: Cli, begun: Instant) -> Result<Verdict> {
     let session = Session::new(cli.globals, begun)?;
-    let answer = verb::run(&cli.verb, &session)?;
+    // On the thread pool from the start: kernels fork many times a step, and a thread from outside waits to be woken at each.
+    let answer = rayon::scope(|_| verb::run(&cli.verb, &session))?;
     output::print(&answer, cli.verb.name(), &session)?;
     Ok(answer.verdict)
 }
