@@ -52,6 +52,7 @@ def main() -> int:
     parser.add_argument("--scorefield", required=True, help="the built command, or `none` to measure peers only")
     parser.add_argument("--python", required=True, help="a Python that has what requirements.txt lists")
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES, metavar="CASE", help=f"of: {', '.join(CASES)}")
+    parser.add_argument("--forms", nargs="+", metavar="FORM", help="only these forms, as double_backward jit eager backward: those of the targets")
     parser.add_argument("--rounds", type=int, default=5, help="at least 5 for figures that are to be quoted")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long a peer steps in each round")
     parser.add_argument("--out", type=Path, default=BENCH / "results" / f"objectives-{datetime.date.today()}.json")
@@ -61,7 +62,7 @@ def main() -> int:
     started, load = datetime.datetime.now().astimezone(), os.getloadavg()
     measured = {}
     for case in options.cases:
-        commands = peer_commands(case, options.python, options.seconds)
+        commands = peer_commands(case, options.python, options.seconds, options.forms)
         if options.scorefield != "none":
             commands[OURS] = [options.scorefield, "bench", "--only", "objectives-peers", "--case", case, "--json"]
         measured[case] = rounds(case, commands, options.rounds)
@@ -82,12 +83,13 @@ def main() -> int:
     return 0
 
 
-def peer_commands(case: str, python: str, seconds: float) -> dict[str, list[str]]:
-    """The command line of each peer in each form."""
+def peer_commands(case: str, python: str, seconds: float, wanted: list[str] | None) -> dict[str, list[str]]:
+    """The command line of each peer in each form, or in each form that is wanted."""
     return {
         f"{peer} {form}": [python, str(BENCH / "peers" / f"{peer}_objectives.py"), "--case", case, "--form", form, "--seconds", str(seconds)]
         for peer, forms in FORMS.items()
         for form in forms.get(CASES[case].objective, ())
+        if not wanted or form in wanted
     }
 
 

@@ -1,6 +1,6 @@
 //! The grid: which objective, in how many dimensions, along how many directions, at which noise.
 
-use super::work::{Perceptron, step_flops};
+use super::work::{Perceptron, step_flops, trace_step_flops};
 use crate::objective::{Method, Needs, OBJECTIVES, Variate};
 use crate::registry::Entry;
 
@@ -64,7 +64,11 @@ impl Cell {
 
     /// Operations of a step.
     pub fn flops(&self) -> f64 {
-        step_flops(&Perceptron::new(self.d, WIDTH, DEPTH, self.d), self.network_rows())
+        let net = Perceptron::new(self.d, WIDTH, DEPTH, self.d);
+        match self.entry.name {
+            "implicit" => trace_step_flops(&net, ROWS, self.d),
+            _ => step_flops(&net, self.network_rows()),
+        }
     }
 }
 

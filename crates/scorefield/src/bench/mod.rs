@@ -23,4 +23,4 @@ pub use mlp::{Pass, passes};
 pub use objectives::{Measured, Plan, Row, Slopes, objectives};
 pub use peers::{CASES, Case, Pace, case, pace};
 pub use picture::picture;
-pub use work::{Perceptron, step_flops};
+pub use work::{Perceptron, step_flops, trace_step_flops};

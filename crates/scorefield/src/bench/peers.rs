@@ -6,7 +6,7 @@
 
 use super::memory::peak_bytes;
 use super::subject::Subject;
-use super::work::{Perceptron, step_flops};
+use super::work::{Perceptron, step_flops, trace_step_flops};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
@@ -152,7 +152,10 @@ pub fn pace(case: &Case, steps: Option<u64>, seed: u64, device: &Device) -> Resu
     let seconds_per_step = begun.elapsed().as_secs_f64() / done.max(1) as f64;
     let peak_rss_bytes = peak_bytes();
     let net = Perceptron::new(case.d, WIDTH, case.depth, case.outputs);
-    let flops = step_flops(&net, case.rows * (1 + case.order * case.projections));
+    let flops = match case.objective {
+        "implicit" => trace_step_flops(&net, case.rows, case.d),
+        _ => step_flops(&net, case.rows * (1 + case.order * case.projections)),
+    };
     let parameters = parameter_count(state.model.net());
     Ok(Pace { seconds_per_step, steps: done, parameters, peak_rss_bytes, flops, gflops: flops / seconds_per_step / 1e9 })
 }

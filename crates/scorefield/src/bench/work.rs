@@ -30,6 +30,16 @@ impl Perceptron {
     }
 }
 
+/// Operations of one training step with the exact trace on `points` points: along `axes` unit directions the first and the last layer need no
+/// product, so only the hidden ones see the derivatives.
+pub fn trace_step_flops(net: &Perceptron, points: usize, axes: usize) -> f64 {
+    let hidden = match net.0.len() {
+        0..=3 => 0.0,
+        layers => net.0[1..layers - 1].windows(2).map(|w| (w[0] * w[1]) as f64).sum(),
+    };
+    step_flops(net, points) + 6.0 * (points * axes) as f64 * hidden
+}
+
 /// Operations of one training step that evaluates a perceptron on `rows` rows.
 pub fn step_flops(net: &Perceptron, rows: usize) -> f64 {
     net.forward_flops(rows) + net.backward_flops(rows)
@@ -45,5 +55,8 @@ mod tests {
         let net = Perceptron::new(2, 3, 1, 1);
         assert_eq!((net.forward_flops(5), net.backward_flops(5)), (90.0, 120.0));
         assert_eq!(step_flops(&net, 5), 210.0);
+        // One hidden product, 3 → 4, on 5 points and 2 axes: 6·10·12 beside the step of the values.
+        let deeper = Perceptron(vec![2, 3, 4, 2]);
+        assert_eq!(trace_step_flops(&deeper, 5, 2) - step_flops(&deeper, 5), 720.0);
     }
 }
