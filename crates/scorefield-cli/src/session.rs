@@ -11,6 +11,10 @@ use crate::args::Globals;
 use crate::output;
 use crate::progress::Progress;
 
+/// Stack of a thread of the pool, on which verbs run: what a main thread has, and more, for drivers of graphics processors and builds that
+/// are not optimised.
+const STACK: usize = 16 << 20;
+
 /// One invocation of the command.
 pub struct Session {
     globals: Globals,
@@ -33,12 +37,13 @@ impl Session {
             None => environment.recipe.seed,
         };
         globals.quiet |= variable("SCOREFIELD_QUIET").is_some_and(|value| value != "0");
+        let mut pool = rayon::ThreadPoolBuilder::new().stack_size(STACK);
         if let Some(threads) = variable("SCOREFIELD_THREADS") {
             let n = threads.parse::<usize>().ok().filter(|n| (1..=4096).contains(n));
-            let n = n.ok_or_else(|| Error::setting("SCOREFIELD_THREADS", "a number from 1 to 4096", &threads))?;
-            // It fails only where the pool runs already, and nothing has run yet.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
+            pool = pool.num_threads(n.ok_or_else(|| Error::setting("SCOREFIELD_THREADS", "a number from 1 to 4096", &threads))?);
         }
+        // It fails only where the pool runs already, and nothing has run yet.
+        let _ = pool.build_global();
         Ok(Self { globals, device, seed, begun })
     }
 
