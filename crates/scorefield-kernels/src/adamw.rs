@@ -117,14 +117,8 @@ fn squares_body(x: &[f32]) -> f64 {
 mod tests {
     use super::*;
     use crate::dispatch::{Simd, available};
-    use crate::philox::{Stream, fill_normal};
+    use crate::philox::tests::normals;
     use proptest::prelude::*;
-
-    fn normals(step: u32, n: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n];
-        fill_normal(Stream { seed: 8, purpose: 0, step }, 0, 1, &mut out);
-        out
-    }
 
     fn hyper(t: i32) -> Hyper {
         let (beta1, beta2) = (0.9f32, 0.999f32);

@@ -141,14 +141,8 @@ mod tests {
     use super::*;
     use crate::activation::{silu, silu_backward};
     use crate::dispatch::{Simd, available};
-    use crate::philox::{Stream, fill_normal};
+    use crate::philox::tests::normals;
     use proptest::prelude::*;
-
-    fn normals(step: u32, n: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n];
-        fill_normal(Stream { seed: 6, purpose: 0, step }, 0, 1, &mut out);
-        out
-    }
 
     const SHAPES: [(usize, usize); 7] = [(0, 3), (0, 0), (1, 1), (65, 7), (200, 130), (9000, 2), (3, 20_000)];
 

@@ -82,16 +82,10 @@ fn backward_body(y: &[f32], inv_std: &[f32], g: &[f32], d: usize, gx: &mut [f32]
 mod tests {
     use super::*;
     use crate::dispatch::{Simd, available};
-    use crate::philox::{Stream, fill_normal};
+    use crate::philox::tests::normals;
     use proptest::prelude::*;
 
     const EPS: f32 = 1e-5;
-
-    fn normals(step: u32, n: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n];
-        fill_normal(Stream { seed: 5, purpose: 0, step }, 0, 1, &mut out);
-        out
-    }
 
     /// Forward in f64, straight from the formula.
     fn exact(x: &[f64], eps: f64) -> Vec<f64> {

@@ -279,4 +279,4 @@ impl Transform for Rademacher {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

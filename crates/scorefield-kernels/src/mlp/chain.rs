@@ -214,13 +214,7 @@ fn values_twin(points: usize, width: usize, stride: usize, a1: &[f32], g: &mut [
 mod tests {
     use super::*;
     use crate::dispatch::{Simd, available};
-    use crate::philox::{Stream, fill_normal};
-
-    fn normals(step: u32, n: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n];
-        fill_normal(Stream { seed: 8, purpose: 0, step }, 0, 1, &mut out);
-        out
-    }
+    use crate::philox::tests::normals;
 
     #[test]
     fn every_variant_gives_the_bits_of_the_portable_twin() {

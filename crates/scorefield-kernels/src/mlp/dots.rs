@@ -80,14 +80,8 @@ fn portable(a: Rows<'_>, b: Rows<'_>, start: &[f32], mut c: RowsMut<'_>) {
 mod tests {
     use super::*;
     use crate::dispatch::available;
-    use crate::philox::{Stream, fill_normal};
+    use crate::philox::tests::normals;
     use proptest::prelude::*;
-
-    fn normals(step: u32, n: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n];
-        fill_normal(Stream { seed: 7, purpose: 0, step }, 0, 1, &mut out);
-        out
-    }
 
     proptest! {
         #[test]

@@ -6,6 +6,13 @@ use proptest::prelude::*;
 
 const STREAM: Stream = Stream { seed: 0x0123_4567_89AB_CDEF, purpose: 3, step: 11 };
 
+/// `n` standard normal numbers, others for every `step`: what the tests of the kernels are fed with.
+pub(crate) fn normals(step: u32, n: usize) -> Vec<f32> {
+    let mut out = vec![0.0; n];
+    fill_normal(Stream { seed: 7, purpose: 0, step }, 0, 1, &mut out);
+    out
+}
+
 #[test]
 fn philox_gives_the_published_known_answers() {
     assert_eq!(philox4x32_10([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);

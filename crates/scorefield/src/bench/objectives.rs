@@ -6,8 +6,9 @@
 
 use super::cell::{Cell, DEPTH, Extent, ROWS, WIDTH, cells};
 use super::correlated::Correlated;
+use super::slopes::Slopes;
 use super::spread::{GradientSpread, of_losses, variance_given_point};
-use super::subject::Subject;
+use super::subject::{Subject, steady};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
@@ -18,7 +19,7 @@ use crate::observe::{Flow, Observer};
 use crate::registry::lookup;
 use crate::score::Score;
 use crate::tensor::{Device, Tensor, repeated};
-use crate::train::{Decay, Slope, TrainConfig, TrainState};
+use crate::train::{Slope, TrainState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,19 +73,6 @@ pub struct Row {
     pub skipped: Option<String>,
 }
 
-/// How cost grows with dimension.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Slopes {
-    /// Exponent of the exact trace's time in d, from d = 32 on. Above 1 where the network's own first and last layers grow with d.
-    pub exact_trace: Option<f64>,
-    /// The same of its time over that of a sliced step with one direction, which grows with the layers alike.
-    pub exact_trace_over_sliced: Option<f64>,
-    /// The sliced step's time a number at the largest dimension over that at the smallest.
-    pub sliced_per_element: Option<f64>,
-    /// That largest dimension.
-    pub largest_d: usize,
-}
-
 /// The grid, measured.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Measured {
@@ -103,6 +91,8 @@ const STEPS_LEAST: usize = 3;
 const PATIENCE: f64 = 40.0;
 /// Before anything is known of an objective's speed: operations a second.
 const GUESS: f64 = 1e10;
+/// The half-life of the average that is kept, as training has it by default.
+const AVERAGE: f64 = 500.0;
 /// The finite difference's h, in standard deviations, as training has it by default.
 const FD_STEP: f64 = 0.03;
 
@@ -188,7 +178,7 @@ impl<'a> Bench<'a> {
             points,
             plan,
             objective: (cell.entry.value.build)(&settings)?,
-            state: TrainState::new(subject.model(device)?, &[500.0]),
+            state: TrainState::new(subject.model(device)?, &[AVERAGE]),
             weight: schedule.weight(cell.sigma) as f32,
             device: device.clone().autodiff(),
         })
@@ -231,7 +221,7 @@ impl<'a> Bench<'a> {
 
     /// Seconds of single steps, ascending.
     fn times(&mut self) -> Result<Vec<f64>> {
-        let (batch, config) = (self.batch(0), resting());
+        let (batch, config) = (self.batch(0), steady(0.0, 1.0, &[AVERAGE]));
         let share = Duration::from_secs_f64(self.plan.seconds / 2.0);
         let (mut times, mut begun) = (Vec::new(), Instant::now());
         // The first step pays for what later ones find made.
@@ -274,59 +264,6 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Training's default step, at rate 0.
-fn resting() -> TrainConfig {
-    TrainConfig {
-        steps: u64::MAX,
-        batch: ROWS,
-        lr: 0.0,
-        warmup: 0,
-        decay: Decay::Constant,
-        lr_final: 1.0,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        weight_decay: 0.0,
-        clip: 1.0,
-        ema: vec![500.0],
-        log_every: u64::MAX,
-        checkpoint_every: u64::MAX,
-        seed: 0,
-    }
-}
-
-impl Slopes {
-    fn of(rows: &[Row]) -> Self {
-        let of = |objective: &str, value: fn(&Row) -> Option<f64>| -> Vec<(usize, f64)> {
-            let plain = rows.iter().filter(|r| r.objective == objective && r.projections.is_none_or(|m| m == 1));
-            plain.filter_map(|r| Some((r.d, value(r)?))).collect()
-        };
-        let (exact, sliced) = (of("implicit", |r| r.seconds_per_step), of("sliced", |r| r.seconds_per_step));
-        let over = |&(d, time): &(usize, f64)| Some((d, time / sliced.iter().find(|s| s.0 == d)?.1));
-        let element = of("sliced", |r| r.seconds_per_element);
-        Self {
-            exact_trace: exponent(&exact),
-            exact_trace_over_sliced: exponent(&exact.iter().filter_map(over).collect::<Vec<_>>()),
-            sliced_per_element: element.first().zip(element.last()).map(|(first, last)| last.1 / first.1),
-            largest_d: element.last().map_or(0, |last| last.0),
-        }
-    }
-}
-
-/// The exponent e of times ∝ dᵉ from d = 32 on.
-fn exponent(times: &[(usize, f64)]) -> Option<f64> {
-    let large = times.iter().filter(|(d, _)| *d >= 32);
-    least_squares(&large.map(|(d, time)| ((*d as f64).ln(), time.ln())).collect::<Vec<_>>())
-}
-
-/// The slope of the line through points (x, y); `None` without two different x.
-fn least_squares(points: &[(f64, f64)]) -> Option<f64> {
-    let n = points.len() as f64;
-    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let across: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
-    (across > 0.0).then(|| points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / across)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,17 +279,6 @@ mod tests {
             seconds_per_element: Some(seconds / (ROWS * d) as f64),
             ..Row::default()
         }
-    }
-
-    #[test]
-    fn slopes_are_those_of_the_times_they_are_made_of() {
-        let rows = [row("implicit", 2, 9.0), row("implicit", 32, 1.0), row("implicit", 128, 4.0), row("implicit", 512, 16.0)];
-        assert!((Slopes::of(&rows).exact_trace.unwrap() - 1.0).abs() < 1e-12);
-        let beside = [row("sliced", 32, 1.0), row("sliced", 128, 2.0), row("sliced", 512, 4.0)];
-        let over = Slopes::of(&[&rows[..], &beside[..]].concat()).exact_trace_over_sliced;
-        assert!((over.unwrap() - 0.5).abs() < 1e-12);
-        let sliced = Slopes::of(&[row("sliced", 2, 1.0), row("sliced", 512, 128.0)]);
-        assert_eq!((sliced.sliced_per_element, sliced.largest_d, sliced.exact_trace), (Some(0.5), 512, None));
     }
 
     #[test]

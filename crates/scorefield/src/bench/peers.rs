@@ -5,7 +5,7 @@
 //! scorefield's, preconditioning included, so the step is one that `train` takes.
 
 use super::memory::peak_bytes;
-use super::subject::Subject;
+use super::subject::{Subject, steady};
 use super::work::{Perceptron, step_flops, trace_step_flops};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
@@ -16,7 +16,7 @@ use crate::noise::Gaussian;
 use crate::objective::{Batch, Law, OBJECTIVES, ObjectiveSettings, Projection, Variate};
 use crate::registry::{lookup, unknown};
 use crate::tensor::{Device, matrix, repeated};
-use crate::train::{Decay, TrainConfig, TrainState};
+use crate::train::TrainState;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -123,7 +123,8 @@ pub fn pace(case: &Case, steps: Option<u64>, seed: u64, device: &Device) -> Resu
         regime,
         noise: Arc::new(Gaussian),
     };
-    let config = adam();
+    // Adam as peers have it by default.
+    let config = steady(1e-3, 0.0, &[]);
     let mut advance = |n: u64| -> Result<()> {
         for _ in 0..n {
             let key = Key::new(seed, Purpose::Noise).at(state.step as u32);
@@ -158,27 +159,6 @@ pub fn pace(case: &Case, steps: Option<u64>, seed: u64, device: &Device) -> Resu
     };
     let parameters = parameter_count(state.model.net());
     Ok(Pace { seconds_per_step, steps: done, parameters, peak_rss_bytes, flops, gflops: flops / seconds_per_step / 1e9 })
-}
-
-/// Adam as peers have it by default.
-fn adam() -> TrainConfig {
-    TrainConfig {
-        steps: u64::MAX,
-        batch: 0,
-        lr: 1e-3,
-        warmup: 0,
-        decay: Decay::Constant,
-        lr_final: 1.0,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        weight_decay: 0.0,
-        clip: 0.0,
-        ema: Vec::new(),
-        log_every: u64::MAX,
-        checkpoint_every: u64::MAX,
-        seed: 0,
-    }
 }
 
 #[cfg(test)]

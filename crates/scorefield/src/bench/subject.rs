@@ -9,6 +9,7 @@ use crate::model::{Model, Precondition};
 use crate::net::{LevelCount, NETS, NetSettings};
 use crate::registry::lookup;
 use crate::tensor::{Device, vector};
+use crate::train::{Decay, TrainConfig};
 
 /// Weights are pushed by normal numbers of this size over √inputs.
 const PUSH: f32 = 0.5;
@@ -48,5 +49,26 @@ impl Subject<'_> {
             p.update(|values| values + vector(push, &device));
         });
         Ok(Model::new(net, self.precondition.clone(), event, &device))
+    }
+}
+
+/// AdamW at one rate from the first step to the last, without weight decay; averages of the given half-lives, and nothing logged.
+pub(super) fn steady(lr: f64, clip: f64, ema: &[f64]) -> TrainConfig {
+    TrainConfig {
+        steps: u64::MAX,
+        batch: 0,
+        lr,
+        warmup: 0,
+        decay: Decay::Constant,
+        lr_final: 1.0,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weight_decay: 0.0,
+        clip,
+        ema: ema.to_vec(),
+        log_every: u64::MAX,
+        checkpoint_every: u64::MAX,
+        seed: 0,
     }
 }

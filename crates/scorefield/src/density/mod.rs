@@ -3,11 +3,13 @@
 //! These are the oracle: a Gaussian mixture stays one under Gaussian noise, so every objective, sampler and diagnostic can be tested
 //! against the truth.
 
+mod component;
 mod file;
 mod mixture;
 mod named;
 
-pub use mixture::{Component, Mixture};
+pub use component::Component;
+pub use mixture::Mixture;
 pub use named::DENSITIES;
 
 use crate::error::Result;

@@ -12,11 +12,9 @@ mod plain_mlp;
 mod stack;
 
 pub use embedding::LevelEmbedding;
-pub use energy_mlp::EnergyMlp;
 pub use linear::{Init, Linear};
 pub use mlp::{Mlp, MlpConfig};
 pub use parameter::{Parameter, Parameters, flatten, parameter_count, unflatten};
-pub use plain_mlp::PlainMlp;
 pub use stack::Stack;
 
 use crate::data::EventShape;

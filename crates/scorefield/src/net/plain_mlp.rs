@@ -3,48 +3,15 @@
 //! Without norms and residual paths it is the network that trains fastest here, and what smooth scores in few dimensions need. The last
 //! layer begins at 0, so the preconditioned score begins as that of a Gaussian.
 
-use super::{Build, Forward, NetSettings, Network, Parameter, Parameters, Stack};
+use super::{Build, NetSettings, Network, Output, Stack};
 use crate::data::EventShape;
 use crate::error::Result;
-use crate::jet::{Jet, Value};
 use crate::key::Key;
 use crate::registry::Entry;
-use crate::tensor::{Device, Tensor};
-
-/// See the head of this file.
-#[derive(Clone, Debug)]
-pub struct PlainMlp(Stack);
-
-impl Forward for PlainMlp {
-    fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {
-        self.0.forward(x, c)
-    }
-
-    fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
-        self.0.value(x, c)
-    }
-
-    fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
-        self.0.jet(x, c)
-    }
-
-    fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
-        self.0.diagonal(x, c)
-    }
-}
-
-impl Parameters for PlainMlp {
-    fn visit(&self, f: &mut dyn FnMut(&str, &Parameter)) {
-        self.0.visit(f);
-    }
-
-    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Parameter)) {
-        self.0.visit_mut(f);
-    }
-}
+use crate::tensor::Device;
 
 fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) -> Result<Box<dyn Network>> {
-    Ok(Box::new(PlainMlp(Stack::new(event.len(), event.len(), settings, key, device)?)))
+    Ok(Box::new(Stack::new(event.len(), Output::Score, settings, key, device)?))
 }
 
 /// The registry's row.

@@ -1,12 +1,12 @@
 //! Layers one after the other: h ← SiLU(h W + b), the last without SiLU; the noise level enters the first, where there are many.
 
-use super::{Init, LevelCount, LevelEmbedding, Linear, NetSettings, Parameter, Parameters};
+use super::{Forward, Init, LevelCount, LevelEmbedding, Linear, NetSettings, Output, Parameter, Parameters};
 use crate::error::{Error, Result};
 use crate::jet::{Function, Jet, Order, Value};
 use crate::key::Key;
 use crate::tensor::{Device, Rows, Tensor, perceptron, perceptron_diagonal, times_rows};
 
-/// Coordinates whose derivatives [`Stack::diagonal`] computes at once: with all of them a point's rows stay in a core's own cache.
+/// Coordinates whose derivatives [`Forward::diagonal`] computes at once: with all of them a point's rows stay in a core's own cache.
 const AXES: usize = 128;
 
 /// The layers, and the noise level's path into the first.
@@ -14,14 +14,15 @@ const AXES: usize = 128;
 pub struct Stack {
     level: Option<(LevelEmbedding, Linear)>,
     layers: Vec<Linear>,
+    output: Output,
 }
 
 impl Stack {
-    /// `depth` hidden layers of `width`, from `inputs` to `outputs`; the last layer begins at 0.
+    /// `depth` hidden layers of `width`, from `inputs` to as many outputs, or to one of an energy; the last layer begins at 0.
     ///
     /// # Errors
     /// An odd number of embedding features.
-    pub fn new(inputs: usize, outputs: usize, settings: &NetSettings, key: Key, device: &Device) -> Result<Self> {
+    pub fn new(inputs: usize, output: Output, settings: &NetSettings, key: Key, device: &Device) -> Result<Self> {
         let NetSettings { width, depth, embedding, levels } = *settings;
         if embedding % 2 == 1 {
             return Err(Error::setting("net.embedding", "an even number", embedding));
@@ -33,30 +34,16 @@ impl Stack {
         };
         let mut layers = vec![linear(inputs, width, true, Init::Scaled(1.0))];
         layers.extend((1..depth).map(|_| linear(width, width, true, Init::Scaled(1.0))));
+        let outputs = if output == Output::Energy { 1 } else { inputs };
         layers.push(linear(width, outputs, true, Init::Zero));
         let level = (levels == LevelCount::Many)
             .then(|| (LevelEmbedding::new(embedding, device), linear(embedding, width, false, Init::Scaled(1.0))));
-        Ok(Self { level, layers })
+        Ok(Self { level, layers, output })
     }
 
     /// What the noise level adds to the first layer, `[n, width]`.
     fn level(&self, c: &Tensor<1>) -> Option<Tensor<2>> {
         self.level.as_ref().map(|(embedding, layer)| layer.apply(embedding.apply(c)))
-    }
-
-    /// The layers over any value.
-    pub fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {
-        let (last, hidden) = self.layers.split_last().expect("at least an output layer");
-        let mut level = self.level(c);
-        let mut h = x;
-        for layer in hidden {
-            h = h.linear(layer);
-            if let Some(level) = level.take() {
-                h = h.shift(level);
-            }
-            h = h.apply(Function::Silu);
-        }
-        h.linear(last)
     }
 
     /// The layers in one fused pass, where there is one for these tensors: as [`Stack::forward`], to rounding.
@@ -75,17 +62,35 @@ impl Stack {
     fn outputs(&self) -> usize {
         self.layers.last().expect("at least an output layer").weight_shape()[1]
     }
+}
 
-    /// The layers at x.
-    pub fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+impl Forward for Stack {
+    fn output(&self) -> Output {
+        self.output
+    }
+
+    fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {
+        let (last, hidden) = self.layers.split_last().expect("at least an output layer");
+        let mut level = self.level(c);
+        let mut h = x;
+        for layer in hidden {
+            h = h.linear(layer);
+            if let Some(level) = level.take() {
+                h = h.shift(level);
+            }
+            h = h.apply(Function::Silu);
+        }
+        h.linear(last)
+    }
+
+    fn value(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
         match self.fused(x.clone(), c, None) {
             Some(rows) => rows.value,
             None => self.forward(x, c),
         }
     }
 
-    /// The layers with derivatives along lines.
-    pub fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
+    fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet {
         if !x.is_straight() {
             return self.forward(x, c);
         }
@@ -100,9 +105,8 @@ impl Stack {
         }
     }
 
-    /// The layers at x and each output's derivative by its own input, `[n, d]` both, where there is a fused pass for these tensors; as
-    /// many outputs as inputs.
-    pub fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
+    /// By a fused pass along unit directions, where there is one for these tensors.
+    fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
         let (widths, params, level) = (self.widths(), self.flat(), self.level(c));
         let d = widths[0];
         let at_once = d.div_ceil(d.div_ceil(AXES).max(1)).max(1);
@@ -113,9 +117,8 @@ impl Stack {
         Some((values.swap_remove(0), Tensor::cat(diagonal, 1)))
     }
 
-    /// The gradient of the first output by x, `[n, inputs]`: the layers once forward and once backward, written out so that it can be
-    /// differentiated by the parameters.
-    pub fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
+    /// The layers once forward and once backward, written out so that the result can be differentiated by the parameters.
+    fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
         let (last, hidden) = self.layers.split_last().expect("at least an output layer");
         let mut level = self.level(c);
         let mut h = x;

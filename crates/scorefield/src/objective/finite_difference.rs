@@ -28,16 +28,25 @@ pub struct FiniteDifference {
 
 impl Objective for FiniteDifference {
     fn loss(&self, score: &dyn ScoreJvp, batch: &Batch, key: Key) -> Tensor<1> {
-        let (x, h, m) = (batch.points(key), self.step, self.projection.count);
-        let [n, d] = x.dims();
-        let v = self.projection.directions(key, n, d, &x.device());
+        let x = batch.points(key);
+        batch.weighted(self.projection.mean(key, &x, |v| {
+            let (along, curvature) = self.differences(score, &x, &batch.sigma, v);
+            curvature + along.powi_scalar(2) * 0.5
+        }))
+    }
+}
+
+impl FiniteDifference {
+    /// vᵀs and vᵀJv as in the head of this file, `[n, m]` each, for directions `v` `[m·n, d]`.
+    fn differences(&self, score: &dyn ScoreJvp, x: &Tensor<2>, sigma: &Tensor<1>, v: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let (h, n, rows) = (self.step, x.dims()[0], v.dims()[0]);
+        let m = rows / n;
         // x₊, then x₋, and for log p then x, in one evaluation.
         let (step, around) = (v.clone() * h, for_each_direction(x.clone(), m));
         let both = Tensor::cat(vec![around.clone() + step.clone(), around - step], 0);
-        let rows = m * n;
-        let levels = |copies: usize| batch.sigma.clone().repeat_dim(0, copies);
-        let all = Tensor::cat(vec![both.clone(), x], 0);
-        let (along, curvature) = match score.log_density(all, &levels(2 * m + 1)) {
+        let levels = |copies: usize| sigma.clone().repeat_dim(0, copies);
+        let all = Tensor::cat(vec![both.clone(), x.clone()], 0);
+        match score.log_density(all, &levels(2 * m + 1)) {
             Some(log) => {
                 let part = |first: usize, many: usize| log.clone().narrow(0, first, many).reshape([many, 1]);
                 let (up, down, here) = (part(0, rows), part(rows, rows), for_each_direction(part(2 * rows, n), m));
@@ -51,8 +60,7 @@ impl Objective for FiniteDifference {
                 let along = row_dots(v.clone(), (up.clone() + down.clone()) * 0.5, n);
                 (along, row_dots(v, (up - down) * (0.5 / h), n))
             }
-        };
-        batch.weighted(curvature + along.powi_scalar(2) * 0.5)
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! the estimate would be tr J/d).
 
 use crate::key::{Key, Purpose};
-use crate::tensor::{Device, Tensor, matrix};
+use crate::tensor::{Tensor, matrix};
 use nalgebra::DMatrix;
 
 /// The law of a direction.
@@ -78,11 +78,26 @@ impl Law {
     }
 }
 
+/// How many numbers the directions of one pass may have: 16 MiB, and a network's hidden values beside them.
+const NUMBERS_AT_ONCE: usize = 1 << 22;
+
 impl Projection {
-    /// M directions for each of n points, `[M·n, d]`: direction m of point i is row m·n + i.
-    pub fn directions(self, key: Key, n: usize, d: usize, device: &Device) -> Tensor<2> {
-        let rows = self.count * n;
-        matrix(self.law.draw(key.for_purpose(Purpose::Projection), 0, rows, d), rows, d, device)
+    /// The mean over M directions of what `f` makes of some of them, `[m·n, d]` → `[n, m]`, for points `x` `[n, d]`: `[n, 1]`. Direction m of
+    /// point i is row m·n + i; all travel in one pass where memory allows, in several where it does not.
+    pub fn mean(self, key: Key, x: &Tensor<2>, f: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
+        self.mean_of(NUMBERS_AT_ONCE, key, x, f)
+    }
+
+    fn mean_of(self, numbers: usize, key: Key, x: &Tensor<2>, f: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
+        let ([n, d], device) = (x.dims(), x.device());
+        let key = key.for_purpose(Purpose::Projection);
+        let at_once = (numbers / (n * d).max(1)).clamp(1, self.count);
+        let sums = (0..self.count).step_by(at_once).map(|first| {
+            let rows = at_once.min(self.count - first) * n;
+            f(matrix(self.law.draw(key, (first * n) as u64, rows, d), rows, d, &device)).sum_dim(1)
+        });
+        let sum = sums.reduce(|a, b| a + b).expect("at least one direction");
+        if self.count == 1 { sum } else { sum * (1.0 / self.count as f64) }
     }
 }
 
@@ -102,6 +117,20 @@ mod tests {
                 let expected = if i == j { 1.0 } else { 0.0 };
                 assert!((mean - expected).abs() <= 4.5 * (variance / n as f64).sqrt() + 1e-6, "{law:?} {i} {j}: {mean}");
             }
+        }
+    }
+
+    #[test]
+    fn directions_in_pieces_are_the_directions_at_once() {
+        use crate::tensor::{Device, numbers, row_dots};
+        let x = matrix((0..6).map(|i| i as f32 * 0.5 - 1.0).collect(), 3, 2, &Device::flex());
+        let projection = Projection { law: Law::Gaussian, count: 5 };
+        let mean = |at_once| {
+            let f = |v: Tensor<2>| row_dots(v, x.clone(), 3).powi_scalar(2);
+            numbers(projection.mean_of(at_once, Key::new(4, Purpose::Projection), &x, f))
+        };
+        for (whole, pieces) in mean(1 << 10).into_iter().zip(mean(12)) {
+            assert!((whole - pieces).abs() < 1e-6 * whole, "{whole} against {pieces}");
         }
     }
 

@@ -18,10 +18,10 @@ pub struct Sliced {
 impl Objective for Sliced {
     fn loss(&self, score: &dyn ScoreJvp, batch: &Batch, key: Key) -> Tensor<1> {
         let x = batch.points(key);
-        let [n, d] = x.dims();
-        let v = self.projection.directions(key, n, d, &x.device());
-        let (along, curvature) = score.along(x, &batch.sigma, v);
-        batch.weighted(curvature + along.powi_scalar(2) * 0.5)
+        batch.weighted(self.projection.mean(key, &x, |v| {
+            let (along, curvature) = score.along(x.clone(), &batch.sigma, v);
+            curvature + along.powi_scalar(2) * 0.5
+        }))
     }
 }
 

@@ -18,10 +18,10 @@ pub struct SlicedVr {
 impl Objective for SlicedVr {
     fn loss(&self, score: &dyn ScoreJvp, batch: &Batch, key: Key) -> Tensor<1> {
         let x = batch.points(key);
-        let [n, d] = x.dims();
-        let v = self.projection.directions(key, n, d, &x.device());
-        let (s, curvature) = score.curvature(x, &batch.sigma, v);
-        batch.weighted(curvature + half_square(s))
+        batch.weighted(self.projection.mean(key, &x, |v| {
+            let (s, curvature) = score.curvature(x.clone(), &batch.sigma, v);
+            curvature + half_square(s)
+        }))
     }
 }
 

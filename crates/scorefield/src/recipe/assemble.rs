@@ -138,12 +138,14 @@ impl Assembled {
             None => self.dataset.held_out.clone(),
         };
         let rows = held_out.len().unwrap_or(JUDGED_ROWS).clamp(1, JUDGED_ROWS);
-        let at_once = rows.min(JUDGED_AT_ONCE);
+        // Equal pieces, so that hardly a row is left over.
+        let pieces = rows.div_ceil(JUDGED_AT_ONCE);
+        let at_once = rows / pieces;
         // Other random numbers than those of training.
         let seed = !self.recipe.seed;
         let batches = Batches::new(&*held_out, &*self.schedule, &self.noise, at_once as usize, seed);
         let device = device.clone().without_autodiff();
-        let batches = (0..rows / at_once).map(|i| batches.at(i, &device)).collect::<Result<_>>()?;
+        let batches = (0..pieces).map(|i| batches.at(i, &device)).collect::<Result<_>>()?;
         let every = self.recipe.train.validate_every;
         Ok(Some(Validation { batches, objective, every, key: Key::new(seed, Purpose::Metric) }))
     }

@@ -7,18 +7,12 @@ use super::backward::backward_on;
 use super::forward::forward_on;
 use super::*;
 use crate::dispatch::{Simd, active, available};
-use crate::philox::{Stream, fill_normal};
+use crate::philox::tests::normals;
 use proptest::prelude::*;
 use reference::Exact;
 
 const ACTIVATIONS: [Activation; 4] = [Activation::Silu, Activation::Softplus, Activation::Tanh, Activation::Gelu];
 const ORDERS: [Order; 3] = [Order::Value, Order::First, Order::Second];
-
-fn normals(step: u32, n: usize) -> Vec<f32> {
-    let mut out = vec![0.0; n];
-    fill_normal(Stream { seed: 9, purpose: 0, step }, 0, 1, &mut out);
-    out
-}
 
 /// Inputs of a plan, filled with numbers that keep all layers of size one.
 struct Data {
