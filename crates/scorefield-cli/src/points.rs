@@ -5,7 +5,6 @@ use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::posterior::Observation;
 use scorefield::recipe::Target;
-use scorefield::score::ScoreJvp;
 use scorefield::tensor::{Tensor, matrix, numbers, repeated};
 
 use crate::session::Session;
@@ -67,12 +66,10 @@ fn check_columns(spec: &str, given: &[String], known: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What a map of a score computes for some points at one noise level: `[n, d]` in, `[n, d]` out.
-type Compute = fn(&dyn ScoreJvp, Tensor<2>, &Tensor<1>) -> Tensor<2>;
-
 /// ∇ log p_σ at points in data units, in data units; σ in the target's own units.
 pub fn scores(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
-    let mut scores = evaluate(target, points, sigma, |score, x, sigma| score.score(x, sigma));
+    let mut scores: Vec<f32> =
+        pieces(target, points, sigma).flat_map(|(x, level)| numbers(target.score().score(x, &level))).collect();
     if let Some(map) = target.standardise() {
         // z = (x − m)/s per column, so ∂/∂x = (1/s)·∂/∂z.
         scores.chunks_exact_mut(map.std.len()).for_each(|row| row.iter_mut().zip(&map.std).for_each(|(v, std)| *v /= std));
@@ -82,7 +79,8 @@ pub fn scores(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
 
 /// E[x₀ given x̃] for points in data units, in data units; σ in the target's own units.
 pub fn denoised(target: &Target, points: &[f32], sigma: f64) -> Vec<f32> {
-    let mut clean = evaluate(target, points, sigma, |score, x, sigma| score.denoise(x, sigma));
+    let mut clean: Vec<f32> =
+        pieces(target, points, sigma).flat_map(|(x, level)| numbers(target.score().denoise(x, &level))).collect();
     if let Some(map) = target.standardise() {
         map.invert(&mut clean);
     }
@@ -106,31 +104,22 @@ pub fn clean(target: &Target, points: &[f32], noise: &Observation, level: f64) -
     (clean, left)
 }
 
-/// log p_σ up to a constant at points in data units, `[n]`; `None` where the score is not known to be a gradient. Standardising columns only
-/// moves the constant.
+/// log p_σ up to a constant at points in data units, `[n]`; `None` where the target has none ([`Target::has_log_density`]). Standardising
+/// columns only moves the constant.
 pub fn log_densities(target: &Target, points: &[f32], sigma: f64) -> Option<Vec<f32>> {
-    let score = target.score();
-    let device = score.device();
-    score.log_density(Tensor::zeros([1, score.dim()], &device), &repeated(sigma as f32, 1, &device))?;
-    // One number a point, where `evaluate` passes on whatever a map gives.
-    Some(evaluate(target, points, sigma, |score, x, sigma| {
-        let n = x.dims()[0];
-        score.log_density(x, sigma).map_or_else(|| Tensor::zeros([n, 1], &sigma.device()), |log| log.reshape([n, 1]))
-    }))
+    let pieces = pieces(target, points, sigma).map(|(x, level)| target.score().log_density(x, &level).map(numbers));
+    pieces.collect::<Option<Vec<_>>>().map(|pieces| pieces.concat())
 }
 
-fn evaluate(target: &Target, points: &[f32], sigma: f64, compute: Compute) -> Vec<f32> {
-    let score = target.score();
-    let (d, device) = (score.dim(), score.device());
-    let mut out = Vec::with_capacity(points.len());
-    for chunk in points.chunks(CHUNK * d) {
+/// Points as the target's score sees them, some at a time, with their level.
+fn pieces<'a>(target: &'a Target, points: &'a [f32], sigma: f64) -> impl Iterator<Item = (Tensor<2>, Tensor<1>)> + 'a {
+    let (d, device) = (target.score().dim(), target.score().device());
+    points.chunks(CHUNK * d).map(move |chunk| {
         let mut rows = chunk.to_vec();
         if let Some(map) = target.standardise() {
             map.apply(&mut rows);
         }
         let n = rows.len() / d;
-        let level = repeated(sigma as f32, n, &device);
-        out.extend(numbers(compute(score, matrix(rows, n, d, &device), &level)));
-    }
-    out
+        (matrix(rows, n, d, &device), repeated(sigma as f32, n, &device))
+    })
 }

@@ -69,7 +69,7 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
     if let Some(picture) = &args.picture {
         check_picture(picture, &target)?;
     }
-    if args.energy && points::log_densities(&target, &[], sigma).is_none() {
+    if args.energy && !target.has_log_density() {
         return Err(Error::setting(
             "--energy",
             "an energy network or density:…",

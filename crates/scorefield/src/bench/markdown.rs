@@ -88,9 +88,6 @@ pub fn slopes(measured: &Measured) -> Vec<String> {
     if let Some(exponent) = slopes.exact_trace {
         said.push(format!("The exact trace's time grows as d to the power {exponent:.2} from d = 32 on"));
     }
-    if let Some(exponent) = slopes.exact_trace_over_sliced {
-        said.push(format!("Over the time of one direction, whose layers grow with d too, it is d to the power {exponent:.2}"));
-    }
     if let Some(ratio) = slopes.sliced_per_element {
         let d = slopes.largest_d;
         said.push(format!("A number of the batch costs the sliced loss {ratio:.2} times as much at d = {d} as at d = 2"));

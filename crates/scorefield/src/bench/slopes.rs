@@ -6,10 +6,8 @@ use crate::oracle::{Estimate, slope};
 /// How cost grows with dimension.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Slopes {
-    /// Exponent of the exact trace's time in d, from d = 32 on. Above 1 where the network's own first and last layers grow with d.
+    /// Exponent of the exact trace's time in d, from d = 32 on.
     pub exact_trace: Option<f64>,
-    /// The same of its time over that of a sliced step with one direction, which grows with the layers alike.
-    pub exact_trace_over_sliced: Option<f64>,
     /// The sliced step's time a number at the largest dimension over that at the smallest.
     pub sliced_per_element: Option<f64>,
     /// That largest dimension.
@@ -22,12 +20,9 @@ impl Slopes {
             let plain = rows.iter().filter(|r| r.objective == objective && r.projections.is_none_or(|m| m == 1));
             plain.filter_map(|r| Some((r.d, value(r)?))).collect()
         };
-        let (exact, sliced) = (of("implicit", |r| r.seconds_per_step), of("sliced", |r| r.seconds_per_step));
-        let over = |&(d, time): &(usize, f64)| Some((d, time / sliced.iter().find(|s| s.0 == d)?.1));
         let element = of("sliced", |r| r.seconds_per_element);
         Self {
-            exact_trace: exponent(&exact),
-            exact_trace_over_sliced: exponent(&exact.iter().filter_map(over).collect::<Vec<_>>()),
+            exact_trace: exponent(&of("implicit", |r| r.seconds_per_step)),
             sliced_per_element: element.first().zip(element.last()).map(|(first, last)| last.1 / first.1),
             largest_d: element.last().map_or(0, |last| last.0),
         }
@@ -61,9 +56,6 @@ mod tests {
     fn slopes_are_those_of_the_times_they_are_made_of() {
         let rows = [row("implicit", 2, 9.0), row("implicit", 32, 1.0), row("implicit", 128, 4.0), row("implicit", 512, 16.0)];
         assert!((Slopes::of(&rows).exact_trace.unwrap() - 1.0).abs() < 1e-12);
-        let beside = [row("sliced", 32, 1.0), row("sliced", 128, 2.0), row("sliced", 512, 4.0)];
-        let over = Slopes::of(&[&rows[..], &beside[..]].concat()).exact_trace_over_sliced;
-        assert!((over.unwrap() - 0.5).abs() < 1e-12);
         let sliced = Slopes::of(&[row("sliced", 2, 1.0), row("sliced", 512, 128.0)]);
         assert_eq!((sliced.sliced_per_element, sliced.largest_d, sliced.exact_trace), (Some(0.5), 512, None));
     }

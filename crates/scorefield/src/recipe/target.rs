@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::levels::Levels;
 use crate::levels::Regime;
 use crate::model::{Model, Precondition};
-use crate::net::unflatten;
+use crate::net::{Output, unflatten};
 use crate::noise::{Gaussian, NOISES, Noise, Schedule};
 use crate::registry::lookup;
 use crate::run::{FileMark, RunFolder, read_tensors};
@@ -33,8 +33,6 @@ pub struct TrainedModel {
     pub recipe: Recipe,
     /// The step of the checkpoint.
     pub step: u64,
-    /// The step and the held-out loss of the weights, where they are the best of the run and not its last.
-    pub best: Option<(u64, f64)>,
     /// SHA-256 of the weight file.
     pub hash: String,
     /// Damaged checkpoints that were passed over.
@@ -93,6 +91,14 @@ impl Target {
         match self {
             Self::Trained(t) => t.noise.clone(),
             Self::Exact { .. } => Arc::new(Gaussian),
+        }
+    }
+
+    /// Whether log p comes with the score, up to a constant for a model: for an energy network, and for a density.
+    pub fn has_log_density(&self) -> bool {
+        match self {
+            Self::Trained(t) => t.model.output() == Output::Energy,
+            Self::Exact { .. } => true,
         }
     }
 
@@ -269,7 +275,6 @@ impl TrainedModel {
             columns: about.columns,
             recipe,
             step: found.checkpoint.state.step,
-            best,
             hash: FileMark::of(&bytes).sha256,
             warnings: found.warnings,
         })
