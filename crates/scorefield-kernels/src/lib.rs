@@ -15,6 +15,7 @@ mod elementary;
 mod lanes;
 pub mod layer_norm;
 pub mod machine;
+mod matrix;
 pub mod mlp;
 pub mod philox;
 mod share;

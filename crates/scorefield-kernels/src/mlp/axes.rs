@@ -8,11 +8,11 @@
 //! So each direction costs these two layers as many multiply-adds as they have hidden features, and not d times as many. With one layer
 //! only, ∂y_j/∂x_j = W₁[j, j].
 
-use super::dots::dots;
 use super::layout::Layout;
-use super::rows::{Rows, RowsMut};
 use super::sums;
 use crate::dispatch::{Simd, simd};
+use crate::matrix::dots::dots;
+use crate::matrix::rows::{Rows, RowsMut};
 use std::ops::Range;
 
 /// The unit directions of a call: e_first, e_first+1, …

@@ -7,11 +7,12 @@
 use super::axes::{self, Axes};
 use super::layers::{Kind, Layer, pack_layers, pack_transposes, packed_len, transposed_len};
 use super::layout::Layout;
-use super::outer::{Begin, outer};
-use super::rows::{Rows, RowsMut};
 use super::smooth::{Jet, activate};
-use super::{Activation, Gradients, Inputs, Plan, chain, forward, scratch, sums};
+use super::{Activation, Gradients, Inputs, Plan, chain, forward, sums};
 use crate::dispatch::{Simd, active};
+use crate::matrix::outer::{Begin, outer};
+use crate::matrix::rows::{Rows, RowsMut};
+use crate::matrix::scratch;
 use rayon::prelude::*;
 use std::ops::Range;
 

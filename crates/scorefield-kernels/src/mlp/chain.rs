@@ -10,7 +10,7 @@
 //!
 //! The input's second derivative is 0, so layer 1 has no ü. Nothing is fused here: every instruction set gives the same bits.
 
-use super::lanes::{Lanes, registers};
+use crate::matrix::lanes::{Lanes, registers};
 
 /// The rows of a block at one layer.
 #[derive(Clone, Copy)]

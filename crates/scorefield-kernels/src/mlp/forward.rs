@@ -5,8 +5,9 @@ use super::chain;
 use super::layers::{Kind, Layer, pack_layers, packed_len};
 use super::layout::Layout;
 use super::smooth::{Jet, activate};
-use super::{Activation, Inputs, Plan, parameter_count, scratch};
+use super::{Activation, Inputs, Plan, parameter_count};
 use crate::dispatch::{Simd, active};
+use crate::matrix::scratch;
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -1,11 +1,11 @@
 //! The weights of a call, packed once for all of its blocks.
 
-use super::dots::{FEW, dots};
 use super::layout::Layout;
-use super::pack::{Panels, pack, pack_transposed};
-use super::product::product;
-use super::rows::{Rows, RowsMut};
 use crate::dispatch::Simd;
+use crate::matrix::dots::{FEW, dots};
+use crate::matrix::pack::{Panels, pack, pack_transposed};
+use crate::matrix::product::product;
+use crate::matrix::rows::{Rows, RowsMut};
 use std::ops::Range;
 
 /// One layer, ready to be applied to rows.

@@ -16,17 +16,10 @@
 mod axes;
 mod backward;
 mod chain;
-mod dots;
 mod forward;
-mod lanes;
 mod layers;
 mod layout;
 mod normal;
-mod outer;
-mod pack;
-mod product;
-mod rows;
-mod scratch;
 mod smooth;
 mod sums;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 ///
 /// # Safety
 /// Every method must only be called where the processor has the register's instruction set.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// Numbers in a register.
     const WIDTH: usize;
     /// Rows of the largest tile: with the columns of a panel, its sums fill most of the registers there are.
@@ -36,7 +36,7 @@ mod x86 {
 
     /// AVX-512: 16 numbers, 32 registers.
     #[derive(Clone, Copy)]
-    pub(in crate::mlp) struct Zmm(__m512);
+    pub(crate) struct Zmm(__m512);
 
     // SAFETY (of each block): the trait's callers promise AVX-512F, and memory for `WIDTH` numbers behind pointers.
     impl Lanes for Zmm {
@@ -88,7 +88,7 @@ mod x86 {
 
     /// AVX2 with FMA: 8 numbers, 16 registers.
     #[derive(Clone, Copy)]
-    pub(in crate::mlp) struct Ymm(__m256);
+    pub(crate) struct Ymm(__m256);
 
     // SAFETY (of each block): the trait's callers promise AVX2 and FMA, and memory for `WIDTH` numbers behind pointers.
     impl Lanes for Ymm {
@@ -144,7 +144,7 @@ mod x86 {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Ymm, Zmm};
+pub(crate) use x86::{Ymm, Zmm};
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
@@ -153,7 +153,7 @@ mod arm {
 
     /// NEON: 4 numbers, 32 registers.
     #[derive(Clone, Copy)]
-    pub(in crate::mlp) struct Quad(float32x4_t);
+    pub(crate) struct Quad(float32x4_t);
 
     // SAFETY (of each block): the trait's callers promise NEON, and memory for `WIDTH` numbers behind pointers.
     impl Lanes for Quad {
@@ -205,11 +205,11 @@ mod arm {
 }
 
 #[cfg(target_arch = "aarch64")]
-pub(super) use arm::Quad;
+pub(crate) use arm::Quad;
 
 /// Columns of a panel: two registers of AVX-512 and of AVX2, four of NEON. A multiple of 16 is a whole number of panels, but for
 /// AVX-512 possibly with half a panel at the end.
-pub(super) fn panel_width(simd: crate::dispatch::Simd) -> usize {
+pub(crate) fn panel_width(simd: crate::dispatch::Simd) -> usize {
     match simd.variant() {
         #[cfg(target_arch = "x86_64")]
         crate::dispatch::Variant::Avx512 => 32,
@@ -229,19 +229,19 @@ macro_rules! registers {
             #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             fn avx512($($arg: $ty),*) {
                 // SAFETY: the body asks for AVX-512F only, which this function is compiled for.
-                unsafe { $body::<$crate::mlp::lanes::Zmm>($($arg),*) }
+                unsafe { $body::<$crate::matrix::lanes::Zmm>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             fn avx2($($arg: $ty),*) {
                 // SAFETY: the body asks for AVX2 and FMA only, which this function is compiled for.
-                unsafe { $body::<$crate::mlp::lanes::Ymm>($($arg),*) }
+                unsafe { $body::<$crate::matrix::lanes::Ymm>($($arg),*) }
             }
             #[cfg(target_arch = "aarch64")]
             #[target_feature(enable = "neon")]
             fn neon($($arg: $ty),*) {
                 // SAFETY: the body asks for NEON only, which this function is compiled for.
-                unsafe { $body::<$crate::mlp::lanes::Quad>($($arg),*) }
+                unsafe { $body::<$crate::matrix::lanes::Quad>($($arg),*) }
             }
             match simd.variant() {
                 Variant::Portable => $twin($($arg),*),
@@ -259,4 +259,4 @@ macro_rules! registers {
         }
     )*};
 }
-pub(super) use registers;
+pub(crate) use registers;

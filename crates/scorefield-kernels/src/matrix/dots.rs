@@ -2,18 +2,18 @@
 //!
 //! The products of a row are summed lane by lane along the row and the lanes last, so the order depends on the row's length only.
 
-use super::lanes::{Lanes, registers};
-use super::rows::{Rows, RowsMut};
+use crate::matrix::lanes::{Lanes, registers};
+use crate::matrix::rows::{Rows, RowsMut};
 
 /// The most columns for which this beats a tile that is mostly empty.
-pub(super) const FEW: usize = 4;
+pub(crate) const FEW: usize = 4;
 
 registers! {
     /// `c` `[r, n]` = `start` `[n]` in each row + `a` `[r, k]` · `b` `[n, k]`ᵀ, with n ≤ [`FEW`] and k a multiple of 16.
     ///
     /// # Panics
     /// If the shapes differ.
-    pub(super) fn dots(a: Rows<'_>, b: Rows<'_>, start: &[f32], c: RowsMut<'_>) = over_rows, or portable;
+    pub(crate) fn dots(a: Rows<'_>, b: Rows<'_>, start: &[f32], c: RowsMut<'_>) = over_rows, or portable;
 }
 
 fn check(a: Rows<'_>, b: Rows<'_>, start: &[f32], c: &RowsMut<'_>) {

@@ -5,7 +5,7 @@
 
 /// A matrix to read.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     data: &'a [f32],
     rows: usize,
     cols: usize,
@@ -13,7 +13,7 @@ pub(super) struct Rows<'a> {
 }
 
 /// A matrix to write.
-pub(super) struct RowsMut<'a> {
+pub(crate) struct RowsMut<'a> {
     data: &'a mut [f32],
     rows: usize,
     cols: usize,
@@ -25,55 +25,55 @@ fn fits(len: usize, rows: usize, cols: usize, stride: usize) -> bool {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
+    pub(crate) fn new(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(fits(data.len(), rows, cols, stride), "{rows} rows of {cols}, stride {stride}, in {}", data.len());
         Self { data, rows, cols, stride }
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    pub(super) fn cols(&self) -> usize {
+    pub(crate) fn cols(&self) -> usize {
         self.cols
     }
 
-    pub(super) fn stride(&self) -> usize {
+    pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 
-    pub(super) fn as_ptr(&self) -> *const f32 {
+    pub(crate) fn as_ptr(&self) -> *const f32 {
         self.data.as_ptr()
     }
 
-    pub(super) fn row(&self, i: usize) -> &'a [f32] {
+    pub(crate) fn row(&self, i: usize) -> &'a [f32] {
         &self.data[i * self.stride..][..self.cols]
     }
 }
 
 impl<'a> RowsMut<'a> {
-    pub(super) fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
+    pub(crate) fn new(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(fits(data.len(), rows, cols, stride), "{rows} rows of {cols}, stride {stride}, in {}", data.len());
         Self { data, rows, cols, stride }
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    pub(super) fn cols(&self) -> usize {
+    pub(crate) fn cols(&self) -> usize {
         self.cols
     }
 
-    pub(super) fn stride(&self) -> usize {
+    pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 
-    pub(super) fn as_mut_ptr(&mut self) -> *mut f32 {
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
         self.data.as_mut_ptr()
     }
 
-    pub(super) fn row(&mut self, i: usize) -> &mut [f32] {
+    pub(crate) fn row(&mut self, i: usize) -> &mut [f32] {
         &mut self.data[i * self.stride..][..self.cols]
     }
 }

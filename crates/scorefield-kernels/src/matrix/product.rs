@@ -4,16 +4,16 @@
 //! ((s + a₀b₀) + a₁b₁) + …, one fused multiply-add a step, whatever the size of its tile: a row's result does not depend on its
 //! neighbours.
 
-use super::lanes::{Lanes, registers};
-use super::pack::Panels;
-use super::rows::{Rows, RowsMut};
+use crate::matrix::lanes::{Lanes, registers};
+use crate::matrix::pack::Panels;
+use crate::matrix::rows::{Rows, RowsMut};
 
 registers! {
     /// `c` `[r, w]` = `start` `[w]` in each row + `a` `[r, k]` · `b` `[k, w]`.
     ///
     /// # Panics
     /// If the shapes differ.
-    pub(super) fn product(a: Rows<'_>, b: Panels<'_>, start: &[f32], c: RowsMut<'_>) = over_panels, or portable;
+    pub(crate) fn product(a: Rows<'_>, b: Panels<'_>, start: &[f32], c: RowsMut<'_>) = over_panels, or portable;
 }
 
 fn check(a: Rows<'_>, b: Panels<'_>, start: &[f32], c: &RowsMut<'_>) {
@@ -152,7 +152,7 @@ mod tests {
             for &simd in available() {
                 let mut packed = vec![0.0; inner * width];
                 if inner > 0 {
-                    crate::mlp::pack::pack(simd, &w, width, width, &mut packed);
+                    crate::matrix::pack::pack(simd, &w, width, width, &mut packed);
                 }
                 let b = Panels::new(simd, &packed, inner, width);
                 let (mut c, stride) = (vec![7.0; rows * (width + gap)], width + gap);

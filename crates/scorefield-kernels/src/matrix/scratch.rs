@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// Calls `work` with `N` slices of the given lengths, whose contents are whatever was there before.
-pub(super) fn with<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&mut [f32]; N]) -> R) -> R {
+pub(crate) fn with<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&mut [f32]; N]) -> R) -> R {
     let padded = lengths.map(|n| n.next_multiple_of(LINE));
     let needed = padded.iter().sum::<usize>() + LINE;
     // Taken, not borrowed: a call inside `work` finds the next one.

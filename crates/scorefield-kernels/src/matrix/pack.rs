@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// A packed matrix `[inner, width]`.
 #[derive(Clone, Copy)]
-pub(super) struct Panels<'a> {
+pub(crate) struct Panels<'a> {
     data: &'a [f32],
     inner: usize,
     width: usize,
@@ -18,22 +18,22 @@ pub(super) struct Panels<'a> {
 
 impl<'a> Panels<'a> {
     /// A view of what [`pack`] or [`pack_transposed`] made for `simd`, of `inner` rows and `width` columns, a multiple of 16.
-    pub(super) fn new(simd: Simd, data: &'a [f32], inner: usize, width: usize) -> Self {
+    pub(crate) fn new(simd: Simd, data: &'a [f32], inner: usize, width: usize) -> Self {
         assert!(data.len() == inner * width && width.is_multiple_of(16), "panels: {} for {inner}×{width}", data.len());
         Self { data, inner, width, panel: super::lanes::panel_width(simd) }
     }
 
-    pub(super) fn inner(&self) -> usize {
+    pub(crate) fn inner(&self) -> usize {
         self.inner
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// Columns and numbers of each panel.
     #[inline(always)]
-    pub(super) fn panels(self) -> impl Iterator<Item = (Range<usize>, &'a [f32])> {
+    pub(crate) fn panels(self) -> impl Iterator<Item = (Range<usize>, &'a [f32])> {
         (0..self.width).step_by(self.panel).map(move |first| {
             let last = (first + self.panel).min(self.width);
             (first..last, &self.data[first * self.inner..last * self.inner])
@@ -51,7 +51,7 @@ fn for_panels(into: &mut [f32], size: usize, fill: impl Fn(usize, &mut [f32]) + 
 }
 
 /// Packs `w` `[k, n]` into `into` `[k, width]`, width ≥ n a multiple of 16.
-pub(super) fn pack(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
+pub(crate) fn pack(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
     let (k, panel) = (w.len() / n, super::lanes::panel_width(simd));
     assert!(into.len() == k * width && width >= n, "pack: {} for {k}×{width}", into.len());
     for_panels(into, k * panel, |i, into| {
@@ -70,7 +70,7 @@ pub(super) fn pack(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f3
 }
 
 /// Packs the transpose of `w` `[k, n]` into `into` `[n, width]`, width ≥ k a multiple of 16.
-pub(super) fn pack_transposed(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
+pub(crate) fn pack_transposed(simd: Simd, w: &[f32], n: usize, width: usize, into: &mut [f32]) {
     let (k, panel) = (w.len() / n, super::lanes::panel_width(simd));
     assert!(into.len() == n * width && width >= k, "pack_transposed: {} for {n}×{width}", into.len());
     for_panels(into, n * panel, |i, into| {

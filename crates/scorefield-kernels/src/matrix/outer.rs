@@ -2,12 +2,12 @@
 //!
 //! A tile of C stays in registers while the sum runs over the rows, in order.
 
-use super::lanes::{Lanes, registers};
-use super::rows::{Rows, RowsMut};
+use crate::matrix::lanes::{Lanes, registers};
+use crate::matrix::rows::{Rows, RowsMut};
 
 /// What a sum begins with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(crate) enum Begin {
     Zero,
     /// What is already there.
     There,
@@ -18,7 +18,7 @@ registers! {
     ///
     /// # Panics
     /// If the shapes differ.
-    pub(super) fn outer(begin: Begin, a: Rows<'_>, b: Rows<'_>, c: RowsMut<'_>) = over_panels, or portable;
+    pub(crate) fn outer(begin: Begin, a: Rows<'_>, b: Rows<'_>, c: RowsMut<'_>) = over_panels, or portable;
 }
 
 fn check(a: Rows<'_>, b: Rows<'_>, c: &RowsMut<'_>) {
