@@ -16,6 +16,7 @@ mod lanes;
 pub mod layer_norm;
 pub mod machine;
 mod matrix;
+pub mod memory;
 pub mod mlp;
 pub mod philox;
 mod share;
