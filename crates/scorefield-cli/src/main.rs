@@ -19,8 +19,8 @@ use scorefield_kernels::machine;
 use scorefield_kernels::memory::Reuse;
 use std::process::ExitCode;
 
-/// Training makes and drops many tensors of the same few sizes. mimalloc keeps the small ones at hand (a fifth faster than the system's) but
-/// soon returns large ones, whose pages then have to be faulted in again; those are kept too.
+/// Training makes and drops many tensors of the same few sizes. mimalloc keeps them at hand (a fifth faster than the system's), but gives large
+/// ones back once they have been free for a moment, and a step that takes a few hundred milliseconds faults their pages in again: those are kept.
 #[global_allocator]
 static ALLOCATOR: Reuse<MiMalloc> = Reuse::new(MiMalloc);
 
