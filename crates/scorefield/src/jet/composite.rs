@@ -1,7 +1,7 @@
 //! Layers composed of the four things a value can do, so that each is right for plain tensors and for jets of any order.
 
 use super::{Function, Value};
-use crate::tensor::{EPSILON, Tensor};
+use crate::tensor::Tensor;
 
 /// How the features of a row fall into equal groups of neighbours: `groups` of `size` numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +43,13 @@ pub fn softmax<V: Value>(x: V, groups: Groups) -> V {
 
 /// Each group to mean 0 and variance 1 (Wu & He 2018, without learned parameters): for an image stored channel by channel, a group is
 /// some neighbouring channels with all their pixels.
-pub fn group_norm<V: Value>(x: V, groups: Groups) -> V {
+pub fn group_norm<V: Value>(x: V, groups: Groups, eps: f32) -> V {
     let size = groups.size as f64;
     let mean = groups.sum(x.clone()).linear_map(|t| t * (-1.0 / size));
     let centred = x.plus(mean);
     let squares = centred.clone().times(centred.clone());
     let variance = groups.sum(squares).linear_map(|t| t * (1.0 / size));
-    let floor = Tensor::full([1, 1], EPSILON, (&variance.primal().device(), variance.primal().dtype()));
+    let floor = Tensor::full([1, 1], eps, (&variance.primal().device(), variance.primal().dtype()));
     let inverse = variance.shift(floor).apply(Function::Sqrt).apply(Function::Reciprocal);
     centred.times(inverse)
 }

@@ -4,29 +4,7 @@
 //! resampling are linear, so a jet's derivatives go through them like its value.
 
 use super::{Function, Groups, Value, group_norm};
-use crate::tensor::{DType, Device, Tensor, TensorData, correlate};
-
-/// The shape in which a row is an image, `[height, width, channels]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Image {
-    /// Channels.
-    pub channels: usize,
-    /// Pixels down.
-    pub height: usize,
-    /// Pixels across.
-    pub width: usize,
-}
-
-/// How a kernel moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Pixels from one place to the next.
-    pub stride: usize,
-    /// Zero pixels above and left of the image.
-    pub before: usize,
-    /// Zero pixels below and right of it.
-    pub after: usize,
-}
+use crate::tensor::{DType, Device, Image, Tensor, TensorData, Window, correlate};
 
 /// Group normalisation: each group of neighbouring channels of an image to mean 0 and variance 1 (Wu & He 2018).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,41 +43,6 @@ pub struct Weights {
     pub kernel: Tensor<4>,
     /// `[1, c_out]`, or `[n, c_out]`, if there is any.
     pub bias: Option<Tensor<2>>,
-}
-
-impl Image {
-    /// Numbers in a row.
-    pub fn numbers(self) -> usize {
-        self.channels * self.pixels()
-    }
-
-    /// Pixels.
-    pub fn pixels(self) -> usize {
-        self.height * self.width
-    }
-
-    /// The image of twice the height and width.
-    pub fn doubled(self) -> Self {
-        Self { height: 2 * self.height, width: 2 * self.width, ..self }
-    }
-
-    /// The same image with other channels.
-    pub fn with_channels(self, channels: usize) -> Self {
-        Self { channels, ..self }
-    }
-}
-
-impl Window {
-    /// A kernel of `size` × `size` on every pixel, the image's size kept.
-    pub const fn same(size: usize) -> Self {
-        Self { stride: 1, before: size / 2, after: size / 2 }
-    }
-
-    /// The image that a kernel of `size` makes of one, with `channels`.
-    pub fn of(self, image: Image, size: usize, channels: usize) -> Image {
-        let places = |pixels: usize| (pixels + self.before + self.after - size) / self.stride + 1;
-        Image { channels, height: places(image.height), width: places(image.width) }
-    }
 }
 
 impl Layer {

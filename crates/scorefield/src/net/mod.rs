@@ -10,6 +10,7 @@ mod mlp;
 mod parameter;
 mod plain_mlp;
 mod stack;
+pub mod unet;
 
 pub use embedding::LevelEmbedding;
 pub use linear::{Init, Linear};

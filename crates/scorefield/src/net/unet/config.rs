@@ -1,6 +1,7 @@
 //! The settings of a U-Net, under the names and with the defaults of diffusers' `UNet2DModel` (its `config.json`, version 0.36).
 
 use crate::error::{Error, Result};
+use crate::jet::Function;
 use serde::{Deserialize, Serialize};
 
 /// Every setting of `UNet2DModel`. Made by [`UNetConfig::parse`], it is known to be one that can be built.
@@ -294,6 +295,16 @@ impl UNetConfig {
             return Err(format!("attention_head_dim = {} is not between 1 and the channels", self.attention_head_dim.unwrap_or(0)));
         }
         Ok(())
+    }
+}
+
+impl Activation {
+    /// The function.
+    pub fn function(self) -> Function {
+        match self {
+            Self::Silu => Function::Silu,
+            Self::Gelu => Function::Gelu,
+        }
     }
 }
 
