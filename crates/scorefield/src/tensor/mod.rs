@@ -4,6 +4,7 @@
 
 mod accelerator;
 mod adamw;
+mod attention;
 mod device;
 mod directions;
 mod fused;
@@ -11,6 +12,7 @@ mod gradient;
 mod image;
 mod perceptron;
 
+pub use attention::attention;
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
 pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
