@@ -9,6 +9,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod add_silu;
+pub mod attention;
 pub mod bias;
 pub mod dispatch;
 mod elementary;

@@ -1,7 +1,7 @@
 //! Layers composed of the four things a value can do, so that each is right for plain tensors and for jets of any order.
 
-use super::{Function, Value};
-use crate::tensor::{EPSILON, Tensor};
+use super::{Function, Value, swapped};
+use crate::tensor::Tensor;
 
 /// How the features of a row fall into equal groups of neighbours: `groups` of `size` numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +43,13 @@ pub fn softmax<V: Value>(x: V, groups: Groups) -> V {
 
 /// Each group to mean 0 and variance 1 (Wu & He 2018, without learned parameters): for an image stored channel by channel, a group is
 /// some neighbouring channels with all their pixels.
-pub fn group_norm<V: Value>(x: V, groups: Groups) -> V {
+pub fn group_norm<V: Value>(x: V, groups: Groups, eps: f32) -> V {
     let size = groups.size as f64;
     let mean = groups.sum(x.clone()).linear_map(|t| t * (-1.0 / size));
     let centred = x.plus(mean);
     let squares = centred.clone().times(centred.clone());
     let variance = groups.sum(squares).linear_map(|t| t * (1.0 / size));
-    let floor = Tensor::full([1, 1], EPSILON, (&variance.primal().device(), variance.primal().dtype()));
+    let floor = Tensor::full([1, 1], eps, (&variance.primal().device(), variance.primal().dtype()));
     let inverse = variance.shift(floor).apply(Function::Sqrt).apply(Function::Reciprocal);
     centred.times(inverse)
 }
@@ -69,4 +69,19 @@ pub fn attention<V: Value>(q: V, k: V, v: V, tokens: usize, channels: usize) -> 
     let scores = q.bilinear(k, |q, k| flat(split(q, channels).matmul(split(k, channels).transpose())) * scale);
     let shares = softmax(scores, Groups { groups: tokens, size: tokens });
     shares.bilinear(v, |p, v| flat(split(p, tokens).matmul(split(v, channels))))
+}
+
+/// [`attention`] of each of `heads` heads alone; all `[n, tokens·heads·channels]`, token by token.
+pub(super) fn heads<V: Value>(q: V, k: V, v: V, tokens: usize, heads: usize, channels: usize) -> V {
+    // Each head becomes a row of its own, and goes back.
+    let split = |x: V| {
+        x.linear_map(|t| {
+            let [rows, width] = t.dims();
+            swapped(t, tokens, heads, channels).reshape([rows * heads, width / heads])
+        })
+    };
+    attention(split(q), split(k), split(v), tokens, channels).linear_map(|t| {
+        let [rows, width] = t.dims();
+        swapped(t.reshape([rows / heads, width * heads]), heads, tokens, channels)
+    })
 }

@@ -1,89 +1,202 @@
-//! Maps of images: convolution, pooling, resampling. All are linear, so a jet's derivatives go through them like its value.
+//! Layers of images: convolution with what stands before and after it, and resampling.
 //!
-//! A row of a value is an image of c channels of h × w pixels, channel by channel ([`Image`]).
+//! A row of a value is an image of h × w pixels of c channels, pixel by pixel ([`Image`]): what the kernels read in order. Convolution and
+//! resampling are linear, so a jet's derivatives go through them like its value.
 
-use super::Value;
-use crate::tensor::Tensor;
-use burn::tensor::module;
-use burn::tensor::ops::ConvOptions;
+use super::{Function, Groups, Value, group_norm};
+use crate::tensor::{DType, Device, Image, Tensor, TensorData, Window, correlate};
 
-/// The shape in which a row is an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Image {
-    /// Channels.
-    pub channels: usize,
-    /// Pixels down.
-    pub height: usize,
-    /// Pixels across.
-    pub width: usize,
+/// Group normalisation: each group of neighbouring channels of an image to mean 0 and variance 1 (Wu & He 2018).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// Groups of channels.
+    pub groups: usize,
+    /// What is added to the variance.
+    pub eps: f32,
 }
 
-/// How a kernel moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Pixels from one place to the next.
-    pub stride: usize,
-    /// Zero pixels around the image.
-    pub padding: usize,
+/// What a [`Value::layer`] does besides its weights: y = (W ∗ r(a(norm(x)·scale + offset)) + bias + residual)·factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layer {
+    /// The image x.
+    pub image: Image,
+    /// Whether x is normalised, and how.
+    pub norm: Option<Norm>,
+    /// a.
+    pub activation: Option<Function>,
+    /// r: each pixel as a block of 2 × 2 equal ones.
+    pub upsample: bool,
+    /// How the kernel moves.
+    pub window: Window,
+    /// The last factor.
+    pub factor: f32,
 }
 
-impl Image {
-    /// Numbers in a row.
-    pub fn numbers(self) -> usize {
-        self.channels * self.height * self.width
+/// A layer's tensors, none of which depends on the network's input.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// `[1, c]`, or `[n, c]` for each image its own, if there is any.
+    pub scale: Option<Tensor<2>>,
+    /// As `scale`.
+    pub offset: Option<Tensor<2>>,
+    /// W `[c_out, c, k, k]`.
+    pub kernel: Tensor<4>,
+    /// `[1, c_out]`, or `[n, c_out]`, if there is any.
+    pub bias: Option<Tensor<2>>,
+}
+
+impl Layer {
+    /// W ∗ x and no more.
+    pub const fn plain(image: Image, window: Window) -> Self {
+        Self { image, norm: None, activation: None, upsample: false, window, factor: 1.0 }
     }
 
-    fn of(self, t: Tensor<2>) -> Tensor<4> {
-        let [rows, _] = t.dims();
-        t.reshape([rows, self.channels, self.height, self.width])
+    /// The image that a kernel of `size` with `channels` outputs makes.
+    pub fn output(&self, size: usize, channels: usize) -> Image {
+        let image = if self.upsample { self.image.doubled() } else { self.image };
+        self.window.of(image, size, channels)
     }
 }
 
-fn flat(t: Tensor<4>) -> Tensor<2> {
-    let [rows, c, h, w] = t.dims();
-    t.reshape([rows, c * h * w])
+/// The same numbers for every pixel: `[k, c]` → `[k, pixels·c]`.
+pub fn per_pixel(t: Tensor<2>, pixels: usize) -> Tensor<2> {
+    let [k, c] = t.dims();
+    let t: Tensor<3> = t.reshape([k, 1, c]);
+    t.expand([k, pixels, c]).reshape([k, pixels * c])
 }
 
-/// y = W ∗ x + b with `weight` `[c_out, c_in, k, k]` and `bias` `[c_out]`, and the shape of y.
-pub fn convolve<V: Value>(x: V, image: Image, weight: &Tensor<4>, bias: Option<&Tensor<1>>, window: Window) -> (V, Image) {
-    let [channels, _, kh, kw] = weight.dims();
-    let places = |pixels: usize, kernel: usize| (pixels + 2 * window.padding - kernel) / window.stride + 1;
-    let out = Image { channels, height: places(image.height, kh), width: places(image.width, kw) };
-    let options = ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], 1);
-    let y = x.linear_map(|t| flat(module::conv2d(image.of(t), weight.clone(), None, options.clone())));
-    let y = match bias {
-        Some(b) => {
-            let pixels = b.clone().reshape([channels, 1]).expand([channels, out.height * out.width]);
-            y.shift(pixels.reshape([1, out.numbers()]))
+/// [`Value::layer`] composed of single steps.
+pub(super) fn layer<V: Value>(x: V, layer: &Layer, weights: &Weights, residual: Option<V>) -> V {
+    let pixels = layer.image.pixels();
+    let mut h = x;
+    if let Some(norm) = layer.norm {
+        h = channel_norm(h, layer.image, norm);
+    }
+    if let Some(scale) = &weights.scale {
+        h = h.scale(per_pixel(scale.clone(), pixels));
+    }
+    if let Some(offset) = &weights.offset {
+        h = h.shift(per_pixel(offset.clone(), pixels));
+    }
+    if let Some(f) = layer.activation {
+        h = h.apply(f);
+    }
+    let mut image = layer.image;
+    if layer.upsample {
+        h = resample(h, image, Resampling::Nearest);
+        image = image.doubled();
+    }
+    let [outputs, _, size, _] = weights.kernel.dims();
+    let out = layer.window.of(image, size, outputs);
+    let window = layer.window;
+    h = h.linear_map(|t| correlate(t, image, weights.kernel.clone(), window));
+    if let Some(bias) = &weights.bias {
+        h = h.shift(per_pixel(bias.clone(), out.pixels()));
+    }
+    if let Some(residual) = residual {
+        h = h.plus(residual);
+    }
+    match layer.factor {
+        1.0 => h,
+        factor => h.linear_map(|t| t * factor),
+    }
+}
+
+/// Group normalisation of an image's channels.
+pub fn channel_norm<V: Value>(x: V, image: Image, norm: Norm) -> V {
+    let (pixels, size) = (image.pixels(), image.channels / norm.groups);
+    // The numbers of a group side by side, and back.
+    let sorted = x.linear_map(|t| swapped(t, pixels, norm.groups, size));
+    let y = group_norm(sorted, Groups { groups: norm.groups, size: pixels * size }, norm.eps);
+    y.linear_map(|t| swapped(t, norm.groups, pixels, size))
+}
+
+/// Rows of `[a, b, c]` as rows of `[b, a, c]`.
+pub(crate) fn swapped(t: Tensor<2>, a: usize, b: usize, c: usize) -> Tensor<2> {
+    let [rows, width] = t.dims();
+    if a == 1 || b == 1 {
+        return t;
+    }
+    let t: Tensor<4> = t.reshape([rows, a, b, c]);
+    t.swap_dims(1, 2).reshape([rows, width])
+}
+
+/// The channels of several values of one image's size side by side.
+pub fn join_channels<V: Value>(parts: Vec<V>, pixels: usize) -> V {
+    // As rows of single pixels they are features side by side.
+    let split = parts.into_iter().map(|part| {
+        part.linear_map(|t| {
+            let [rows, width] = t.dims();
+            t.reshape([rows * pixels, width / pixels])
+        })
+    });
+    V::concat(split.collect()).linear_map(|t| {
+        let [rows, width] = t.dims();
+        t.reshape([rows / pixels, width * pixels])
+    })
+}
+
+/// How an image is made twice as large or half as large, along each side alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resampling {
+    /// Each pixel becomes a block of 2 × 2 equal ones.
+    Nearest,
+    /// Blocks of 2 × 2 pixels become their mean.
+    Average,
+    /// Half as large by the filter (1, 3, 3, 1)/8, zeros beyond the edge (Zhang 2019; Song et al. 2021, appendix H).
+    FilteredDown,
+    /// Twice as large by the filter (1, 3, 3, 1)/4 between zeros.
+    FilteredUp,
+}
+
+impl Resampling {
+    /// Pixels along a side of `pixels`.
+    pub fn size(self, pixels: usize) -> usize {
+        match self {
+            Self::Nearest | Self::FilteredUp => 2 * pixels,
+            Self::Average | Self::FilteredDown => pixels / 2,
         }
-        None => y,
-    };
-    (y, out)
+    }
+
+    /// The image it makes.
+    pub fn of(self, image: Image) -> Image {
+        Image { height: self.size(image.height), width: self.size(image.width), ..image }
+    }
+
+    /// The weight of pixel `from` in pixel `to` along a side.
+    fn weight(self, to: usize, from: usize) -> f32 {
+        // Tap k of (1, 3, 3, 1) looks at pixel 2·coarse + k − 1 of the fine image.
+        let tap = |coarse: usize, fine: usize| match (fine + 1).checked_sub(2 * coarse) {
+            Some(0 | 3) => 1.0,
+            Some(1 | 2) => 3.0,
+            _ => 0.0,
+        };
+        match self {
+            Self::Nearest => f32::from(u8::from(to / 2 == from)),
+            Self::Average => 0.5 * f32::from(u8::from(from / 2 == to)),
+            Self::FilteredDown => tap(to, from) / 8.0,
+            Self::FilteredUp => tap(from, to) / 4.0,
+        }
+    }
+
+    /// The weights as a matrix `[to, from]`.
+    fn matrix(self, pixels: usize, device: &Device, dtype: DType) -> Tensor<2> {
+        let to = self.size(pixels);
+        let weights: Vec<f32> = (0..to * pixels).map(|at| self.weight(at / pixels, at % pixels)).collect();
+        Tensor::from_data(TensorData::new(weights, [to, pixels]), (device, dtype))
+    }
 }
 
-/// Each pixel as a block of `factor` × `factor` equal ones.
-pub fn upsample_nearest<V: Value>(x: V, image: Image, factor: usize) -> (V, Image) {
+/// The image resampled along both sides.
+pub fn resample<V: Value>(x: V, image: Image, how: Resampling) -> V {
     let Image { channels, height, width } = image;
-    let y = x.linear_map(|t| {
-        let [rows, _] = t.dims();
-        let t: Tensor<5> = t.reshape([rows, channels * height, 1, width, 1]);
-        t.expand([rows, channels * height, factor, width, factor]).reshape([rows, channels * height * factor * width * factor])
-    });
-    (y, Image { channels, height: height * factor, width: width * factor })
-}
-
-/// The mean of each block of `factor` × `factor` pixels.
-///
-/// # Panics
-/// If the image is no whole number of blocks.
-pub fn average_pool<V: Value>(x: V, image: Image, factor: usize) -> (V, Image) {
-    let Image { channels, height, width } = image;
-    assert!(height.is_multiple_of(factor) && width.is_multiple_of(factor), "{height} × {width} pixels in blocks of {factor}");
-    let (h, w) = (height / factor, width / factor);
-    let y = x.linear_map(|t| {
-        let [rows, _] = t.dims();
-        let t: Tensor<5> = t.reshape([rows, channels * h, factor, w, factor]);
-        t.mean_dim(4).mean_dim(2).reshape([rows, channels * h * w])
-    });
-    (y, Image { channels, height: h, width: w })
+    let (device, dtype) = (x.primal().device(), x.primal().dtype());
+    let (rows, columns) = (how.matrix(height, &device, dtype), how.matrix(width, &device, dtype));
+    let (tall, wide) = (how.size(height), how.size(width));
+    x.linear_map(|t| {
+        let [n, _] = t.dims();
+        let t: Tensor<3> = rows.clone().unsqueeze::<3>().matmul(t.reshape([n, height, width * channels]));
+        let t: Tensor<3> = columns.clone().unsqueeze::<3>().matmul(t.reshape([n * tall, width, channels]));
+        t.reshape([n, tall * wide * channels])
+    })
 }

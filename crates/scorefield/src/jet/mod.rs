@@ -16,10 +16,13 @@ mod plain;
 mod value;
 
 pub use composite::{Groups, attention, group_norm, softmax};
-pub use convolution::{Image, Window, average_pool, convolve, upsample_nearest};
+pub use convolution::{Layer, Norm, Resampling, Weights, channel_norm, join_channels, per_pixel, resample};
+pub(crate) use convolution::swapped;
 pub use forward::{Jet, Order};
 pub use function::Function;
 pub use value::Value;
+
+pub use crate::tensor::{Image, Window};
 
 #[cfg(test)]
 mod tests;

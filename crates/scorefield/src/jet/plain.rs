@@ -1,8 +1,8 @@
 //! A plain tensor as a [`Value`]: no derivatives, and the fused kernels where there are some.
 
-use super::{Function, Value};
+use super::{Function, Value, composite};
 use crate::net::Linear;
-use crate::tensor::{Tensor, add_silu, layer_norm};
+use crate::tensor::{Tensor, add_silu, attention, layer_norm};
 
 impl Value for Tensor<2> {
     fn primal(&self) -> &Tensor<2> {
@@ -43,6 +43,13 @@ impl Value for Tensor<2> {
 
     fn linear(self, layer: &Linear) -> Self {
         layer.apply(self)
+    }
+
+    fn attend(self, keys: Self, values: Self, tokens: usize, heads: usize, channels: usize) -> Self {
+        match attention(self.clone(), keys.clone(), values.clone(), [tokens, heads, channels]) {
+            Some(mixed) => mixed,
+            None => composite::heads(self, keys, values, tokens, heads, channels),
+        }
     }
 
     fn add_silu(self, c: Tensor<2>) -> Self {

@@ -5,7 +5,7 @@
 use super::*;
 use crate::data::EventShape;
 use crate::key::{Key, Purpose};
-use crate::net::{LevelCount, Linear, NETS, NetSettings, Network};
+use crate::net::{LevelCount, Linear, NETS, NetSettings, Network, Takes};
 use crate::tensor::{DType, Device, Tensor, TensorData, matrix, numbers, unit_vectors, vector};
 
 const H: f64 = 1e-3;
@@ -94,7 +94,7 @@ fn affine_layers_and_norms_go_through_a_jet() {
     layer!("add_silu", 3, 6, |x| x.add_silu(c.clone()));
     layer!("layer norm", 3, 6, |x| x.layer_norm());
     layer!("layer norm of something curved", 3, 6, |x| x.apply(Function::Softplus).layer_norm());
-    layer!("group norm", 3, 6, |x| group_norm(x.apply(Function::Tanh), Groups { groups: 2, size: 3 }));
+    layer!("group norm", 3, 6, |x| group_norm(x.apply(Function::Tanh), Groups { groups: 2, size: 3 }, 1e-5));
 }
 
 #[test]
@@ -104,26 +104,55 @@ fn softmax_and_attention_go_through_a_jet() {
 }
 
 #[test]
-fn maps_of_images_go_through_a_jet() {
-    let image = Image { channels: 2, height: 4, width: 4 };
-    let (kernel, bias) = (weights(7, [3, 2, 3, 3]), exact(&normals(8, 3), 1).reshape([3]));
-    for (stride, padding) in [(1, 1), (2, 1), (1, 0)] {
-        layer!("convolution", 2, 32, |x| {
-            let (y, _) = convolve(x.apply(Function::Tanh), image, &kernel, Some(&bias), Window { stride, padding });
-            y.apply(Function::Silu)
+fn layers_of_images_go_through_a_jet() {
+    let image = Image { channels: 4, height: 4, width: 4 };
+    let rows = |step: u32, n: usize, c: usize| Some(exact(&normals(step, n * c), n));
+    for (n, stride, upsample) in [(1, 1, false), (2, 1, true), (2, 2, false)] {
+        let kernel = weights(7, [3, 4, 3, 3]);
+        let own = Weights { scale: rows(8, n, 4), offset: rows(9, n, 4), kernel, bias: rows(10, n, 3) };
+        let window = Window { stride, before: 2 - stride, after: 1 };
+        let norm = Some(Norm { groups: 2, eps: 1e-5 });
+        let layer = Layer { image, norm, activation: Some(Function::Silu), upsample, window, factor: 0.7 };
+        let out = layer.output(3, 3);
+        let shortcut = exact(&normals(11, 64 * out.numbers()), 64);
+        layer!("layer of images", 2, 64, |x| {
+            let residual = x.clone().linear_map(|t| t.matmul(shortcut.clone()));
+            x.apply(Function::Tanh).layer(&layer, &own, Some(residual))
         });
     }
-    layer!("upsampling", 2, 32, |x| upsample_nearest(x.apply(Function::Silu), image, 2).0);
-    layer!("pooling", 2, 32, |x| average_pool(x.apply(Function::Silu), image, 2).0);
+    for how in [Resampling::Nearest, Resampling::Average, Resampling::FilteredDown, Resampling::FilteredUp] {
+        layer!("resampling", 2, 64, |x| resample(x.apply(Function::Silu), image, how));
+    }
+    layer!("attention of two heads", 2, 64, |x| {
+        x.clone().apply(Function::Tanh).attend(x.clone(), x.clone().times(x), 16, 2, 2)
+    });
 }
 
 #[test]
 fn resampling_moves_pixels_where_they_belong() {
-    let image = Image { channels: 1, height: 2, width: 2 };
-    let x = exact(&[1.0, 2.0, 3.0, 4.0], 1);
-    let (up, shape) = upsample_nearest(x.clone(), image, 2);
-    assert_eq!(doubles(up.clone()), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0]);
-    assert_eq!(doubles(average_pool(up, shape, 2).0), doubles(x));
+    let image = Image { channels: 2, height: 2, width: 2 };
+    let x = exact(&[1.0, 10.0, 2.0, 20.0, 3.0, 30.0, 4.0, 40.0], 1);
+    let up = resample(x.clone(), image, Resampling::Nearest);
+    let first: Vec<f64> = doubles(up.clone()).into_iter().step_by(2).collect();
+    assert_eq!(first, [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0]);
+    assert_eq!(doubles(resample(up, image.doubled(), Resampling::Average)), doubles(x));
+}
+
+#[test]
+fn a_u_nets_jets_are_its_derivatives() {
+    let json = r#"{"in_channels": 2, "out_channels": 2, "block_out_channels": [4, 8], "layers_per_block": 1, "norm_num_groups": 2,
+        "down_block_types": ["AttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "AttnUpBlock2D"],
+        "attention_head_dim": 4, "downsample_type": "resnet", "upsample_type": "resnet"}"#;
+    let config = crate::net::unet::UNetConfig::parse(json, "test").unwrap();
+    let mut net: Box<dyn Network> = Box::new(config.init(4, 4, Key::new(5, Purpose::Init), &Device::flex()).unwrap());
+    let mut row = 2000;
+    net.visit_mut(&mut |_, p| {
+        row += 1;
+        let noise = Key::new(5, Purpose::Init).at(row).normal(0, 1, p.len());
+        p.update(|v| (v + vector(noise.into_iter().map(|z| 0.2 * z).collect(), &Device::flex())).cast(DType::F64));
+    });
+    let c = exact(&levels(2), 1).reshape([2]);
+    check("unet", 2, 32, |x| net.value(x, &c), |x| net.jet(x, &c));
 }
 
 /// A network with every parameter moved off its initial value, in f64 or f32.
@@ -131,7 +160,7 @@ fn network(name: &str, levels: LevelCount, dtype: DType) -> Box<dyn Network> {
     let device = Device::flex();
     let entry = NETS.iter().find(|e| e.name == name).unwrap();
     let settings = NetSettings { width: 12, depth: 2, embedding: 8, levels };
-    let mut net = (entry.value)(&settings, &EventShape::Vector(3), Key::new(5, Purpose::Init), &device).unwrap();
+    let mut net = (entry.value.build)(&settings, &EventShape::Vector(3), Key::new(5, Purpose::Init), &device).unwrap();
     let mut row = 1000;
     net.visit_mut(&mut |_, p| {
         row += 1;
@@ -147,7 +176,7 @@ fn levels(n: usize) -> Vec<f64> {
 
 #[test]
 fn every_networks_jets_are_its_derivatives() {
-    for entry in NETS {
+    for entry in NETS.iter().filter(|e| e.value.takes == Takes::Rows) {
         for count in [LevelCount::One, LevelCount::Many] {
             let net = network(entry.name, count, DType::F64);
             let c = exact(&levels(4), 1).reshape([4]);

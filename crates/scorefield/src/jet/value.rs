@@ -1,6 +1,7 @@
 //! What a layer may do to a value that depends on the network's input.
 
-use super::Function;
+use super::convolution::{self, Layer, Weights};
+use super::{Function, composite};
 use crate::net::Linear;
 use crate::tensor::Tensor;
 
@@ -51,5 +52,16 @@ pub trait Value: Clone {
     /// SiLU(x + c).
     fn add_silu(self, c: Tensor<2>) -> Self {
         self.shift(c).apply(Function::Silu)
+    }
+
+    /// y = (W ∗ r(a(norm(x)·scale + offset)) + bias + residual)·factor of the images x.
+    fn layer(self, layer: &Layer, weights: &Weights, residual: Option<Self>) -> Self {
+        convolution::layer(self, layer, weights, residual)
+    }
+
+    /// [`attention`](super::attention) of heads of `channels` features each: `self` are the queries, all `[n, tokens·heads·channels]`, token by
+    /// token.
+    fn attend(self, keys: Self, values: Self, tokens: usize, heads: usize, channels: usize) -> Self {
+        composite::heads(self, keys, values, tokens, heads, channels)
     }
 }

@@ -7,6 +7,7 @@ use crate::tensor::{Device, Tensor, numbers, vector};
 pub struct Parameter {
     value: Tensor<1>,
     shape: Vec<usize>,
+    fixed: bool,
 }
 
 impl Parameter {
@@ -16,13 +17,32 @@ impl Parameter {
     /// If the numbers do not fill the shape.
     pub fn new(values: Vec<f32>, shape: &[usize], device: &Device) -> Self {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "a parameter of shape {shape:?}");
-        Self { value: vector(values, device), shape: shape.to_vec() }
+        Self { value: vector(values, device), shape: shape.to_vec(), fixed: false }
     }
 
     /// The parameter in the shape it is used in.
     pub fn get<const D: usize>(&self) -> Tensor<D> {
         let shape: [usize; D] = self.shape.clone().try_into().expect("a parameter is used in its own rank");
         self.value.clone().reshape(shape)
+    }
+
+    /// The same values in another shape of as many numbers.
+    ///
+    /// # Panics
+    /// If the shape does not hold as many.
+    pub fn reshaped(&self, shape: &[usize]) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), self.len(), "{:?} as {shape:?}", self.shape);
+        Self { value: self.value.clone(), shape: shape.to_vec(), fixed: self.fixed }
+    }
+
+    /// The same values, which training leaves as they are.
+    pub fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
+
+    /// Whether training leaves it as it is.
+    pub fn is_fixed(&self) -> bool {
+        self.fixed
     }
 
     /// Its shape.
@@ -91,7 +111,7 @@ pub fn unflatten<E>(
     net.visit_mut(&mut |name, p| {
         if refusal.is_none() {
             match find(name, p.shape()) {
-                Ok(values) => *p = Parameter::new(values, p.shape(), device),
+                Ok(values) => *p = Parameter { fixed: p.fixed, ..Parameter::new(values, p.shape(), device) },
                 Err(e) => refusal = Some(e),
             }
         }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Model, Precondition};
-use crate::net::{LevelCount, NETS, NetSettings};
+use crate::net::{LevelCount, NETS, NetSettings, Takes};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
@@ -65,7 +65,7 @@ impl Assembled {
         // Names first: a misspelt one must not wait for a download.
         let named = |key: &str, name: &str| (resolved.place(key), name.to_owned());
         let (place, name) = named("net.name", &recipe.net.name);
-        lookup(NETS, &place, &name)?;
+        let takes = lookup(NETS, &place, &name)?.value.takes;
         let (place, name) = named("noise.name", &recipe.noise.name);
         let noise = (lookup(NOISES, &place, &name)?.value)();
         let (place, name) = named("objective.name", &recipe.objective.name);
@@ -91,7 +91,7 @@ impl Assembled {
             Some(map) => Arc::new(Standardised::new(dataset.train.clone(), map.clone())),
             None => dataset.train.clone(),
         };
-        let precondition = measure(&dataset, standardise.as_ref())?;
+        let precondition = centred(measure(&dataset, standardise.as_ref())?, takes, dataset.origin);
 
         let mut levels = level_settings(&recipe);
         if schedule.name == "single" && levels.sigma.is_none() && method.value.needs != Needs::Noise {
@@ -168,7 +168,7 @@ pub(super) fn build_model(
 ) -> Result<Model> {
     let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
     let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels };
-    let build = lookup(NETS, "net.name", &recipe.net.name)?.value;
+    let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
     let net = build(&sizes, &event, Key::new(recipe.seed, Purpose::Init), device)?;
     Ok(Model::new(net, precondition, event, device))
 }
@@ -322,6 +322,20 @@ fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Preco
             .with_hint("rescale the data, or use --standardise on"));
     }
     Ok(Precondition { mean: moments.mean, sigma_data, regime })
+}
+
+/// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of
+/// all. The variance about it is what the network's input has to be scaled by.
+fn centred(precondition: Precondition, takes: Takes, origin: Origin) -> Precondition {
+    if takes == Takes::Rows {
+        return precondition;
+    }
+    let d = precondition.mean.len();
+    let overall = precondition.mean.iter().map(|m| f64::from(*m)).sum::<f64>() / d as f64;
+    let centre = if matches!(origin, Origin::Images | Origin::Digits) { 0.5 } else { overall };
+    let about = precondition.mean.iter().map(|m| (f64::from(*m) - centre).powi(2)).sum::<f64>() / d as f64;
+    let sigma_data = (f64::from(precondition.sigma_data).powi(2) + about).sqrt() as f32;
+    Precondition { mean: vec![centre as f32; d], sigma_data, ..precondition }
 }
 
 fn config(recipe: &Recipe) -> TrainConfig {

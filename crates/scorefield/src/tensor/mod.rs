@@ -4,12 +4,15 @@
 
 mod accelerator;
 mod adamw;
+mod attention;
 mod device;
 mod directions;
 mod fused;
 mod gradient;
+mod image;
 mod perceptron;
 
+pub use attention::attention;
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
 pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
@@ -17,6 +20,7 @@ pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_ve
 pub(crate) use fused::EPSILON;
 pub use fused::{add_silu, layer_norm, silu, silu_slope};
 pub use gradient::{gradients, leaf};
+pub use image::{Image, Window, correlate};
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 
 /// An `[n, d]` tensor from row-major numbers.

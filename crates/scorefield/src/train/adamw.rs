@@ -36,8 +36,9 @@ impl AdamW {
     pub fn new(parameters: &mut dyn Parameters) -> Self {
         let mut first = Vec::new();
         parameters.visit_mut(&mut |_, p| {
+            let fixed = p.is_fixed();
             first.push(p.flat().inner().zeros_like());
-            p.update(|v| v.autodiff().require_grad());
+            p.update(|v| if fixed { v.autodiff() } else { v.autodiff().require_grad() });
         });
         Self { second: first.clone(), first, t: 0 }
     }
@@ -73,6 +74,12 @@ impl AdamW {
         };
         let (mut flat, mut i) = (flat.into_iter(), 0);
         parameters.visit_mut(&mut |_, p| {
+            if p.is_fixed() {
+                flat.next();
+                moved(i, &p.flat().inner());
+                i += 1;
+                return;
+            }
             // The moments are taken out, so that the step owns their memory and works in place.
             let taken = |moments: &mut Vec<Tensor<1>>| {
                 let device = moments[i].device();
