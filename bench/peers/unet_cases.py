@@ -35,8 +35,8 @@ class UNet:
             "down_block_types": ("DownBlock2D",) * levels,
             "up_block_types": ("UpBlock2D",) * levels,
             "add_attention": True,
-            "attention_head_dim": 8,
-            "norm_num_groups": 32,
+            "attention_head_dim": None,
+            "norm_num_groups": 8,
         }
 
 
