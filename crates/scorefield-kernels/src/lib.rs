@@ -12,6 +12,7 @@ pub mod add_silu;
 pub mod bias;
 pub mod dispatch;
 mod elementary;
+pub mod image;
 mod lanes;
 pub mod layer_norm;
 pub mod machine;
