@@ -4,6 +4,8 @@
 //! core's own cache, a block of images at a time, and the backward pass computes them again. Blocks are fixed by the shapes, and what
 //! they give to the gradients of parameters is summed in their order, so results do not depend on the number of threads.
 
+mod winograd;
+
 use std::ops::Range;
 
 /// A block of images inside frames of zeros, `[images, height, width, channels]`: what a convolution reads, and what its backward pass
