@@ -2,19 +2,12 @@
 
 use super::tiles::{Tiles, from_frame, from_outputs, to_frame};
 use super::weights::Weights;
-use super::{POINTS, plane};
+use super::{GROUP, POINTS, plane};
 use crate::dispatch::Simd;
 use crate::image::Frame;
 use crate::matrix::outer::{Begin, outer};
-use crate::matrix::product::product;
 use crate::matrix::rows::{Rows, RowsMut};
 use crate::matrix::scratch;
-
-/// Tiles at a time: more than in the forward pass, since every group reads and writes all of Ū.
-fn group(c_in: usize, c_out: usize) -> usize {
-    let _ = (c_in, c_out);
-    std::env::var("WB").map_or(64, |s| s.parse().unwrap())
-}
 
 /// Gradients from `g` `[images, h, w, c_out]`, that of the outputs: by the weights, added to `du` `[36, c_in, c_out]`, of which
 /// [`weight_gradient`](super::weight_gradient) makes the weights' own; and by the images, written to `da`, all of it. Outside the images
@@ -39,7 +32,7 @@ pub(crate) fn backward(
     let (c_in, c_out) = (frame.channels, weights.inner());
     assert!(weights.width() == c_in, "weights for {} channels, not {c_in}", weights.width());
     assert!(du.len() == POINTS * c_in * c_out, "gradient of {} for {c_in}×{c_out}", du.len());
-    let most = group(c_in, c_out).min(tiles.count());
+    let most = GROUP.min(tiles.count());
     scratch::with([POINTS * plane(most, c_in), POINTS * plane(most, c_out), c_in], |[v, m, zeros]| {
         zeros.fill(0.0);
         let mut first = 0;
@@ -54,7 +47,7 @@ pub(crate) fn backward(
                 outer(simd, Begin::There, Rows::new(v, n, c_in, c_in), m, RowsMut::new(du, c_in, c_out, c_out));
                 if da.is_some() {
                     // V̄_k = M̄_k·U_kᵀ, in the place of V_k
-                    product(simd, m, weights.matrix(simd, k), zeros, RowsMut::new(v, n, c_in, c_in));
+                    weights.multiply(simd, k, m, zeros, v);
                 }
             }
             first = some.end;

@@ -29,6 +29,9 @@ use crate::image::Frame;
 const TILE: usize = 4;
 /// Multiplications a tile, input channel and output channel.
 const POINTS: usize = 36;
+/// Tiles at a time. One of the 36 products with its operands stays in a core's own cache up to a few hundred channels, and each group
+/// reads all weights, and in the backward pass reads and writes all their gradients: fewer tiles only read them more often.
+const GROUP: usize = 64;
 
 /// The frame that h × w outputs are computed from: pixel (y, x) of an image lies at (y + 1, x + 1), and around it are zeros, up to whole
 /// tiles and their margin of one pixel. `channels` are rounded up to a multiple of 16.
@@ -37,10 +40,10 @@ pub(crate) fn frame(images: usize, h: usize, w: usize, channels: usize) -> Frame
     Frame { images, height: side(h), width: side(w), channels: channels.next_multiple_of(16) }
 }
 
-/// Images of h × w in a block: about 64 tiles, enough rows for a matrix product and few enough for a core's own cache.
+/// Images of h × w in a block: about as many as a group has tiles, whatever the number of threads.
 pub(crate) fn images_per_block(h: usize, w: usize) -> usize {
     let tiles = (h.div_ceil(TILE) * w.div_ceil(TILE)).max(1);
-    ((64 + tiles / 2) / tiles).max(1)
+    ((GROUP + tiles / 2) / tiles).max(1)
 }
 
 /// Numbers from one of the 36 matrices to the next: a cache line more than the matrix has, since at powers of two all 36 would compete

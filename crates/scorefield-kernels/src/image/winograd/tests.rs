@@ -203,8 +203,18 @@ fn speed() {
         let flops = 2.0 * 9.0 * (c * c * side * side * n) as f64;
         println!(
             "c {c:3} {side}x{side} n {n:2}: forward {:6.1} us {:5.0} GF/s  backward {:6.1} us {:5.0} GF/s  all {:5.0}  weights {:.1} us, gradient {:.1} us; transforms {:.1} {:.1} {:.1} {:.1} us, products at 110: {:.1}",
-            tf * 1e6, flops / tf / 1e9, tb * 1e6, 2.0 * flops / tb / 1e9, 3.0 * flops / (tf + tb) / 1e9, wt * 1e6, tg * 1e6,
-            i * 1e6, o * 1e6, oa * 1e6, ia * 1e6, 72.0 * (t * c * c) as f64 / 110e3
+            tf * 1e6,
+            flops / tf / 1e9,
+            tb * 1e6,
+            2.0 * flops / tb / 1e9,
+            3.0 * flops / (tf + tb) / 1e9,
+            wt * 1e6,
+            tg * 1e6,
+            i * 1e6,
+            o * 1e6,
+            oa * 1e6,
+            ia * 1e6,
+            72.0 * (t * c * c) as f64 / 110e3
         );
     }
 }
