@@ -5,6 +5,7 @@ use super::{Activation, Frame};
 use crate::activation::silu_of;
 use crate::dispatch::{Simd, simd};
 use crate::mlp::smooth;
+use std::mem::MaybeUninit;
 
 /// Where a block of images lies in its frame.
 #[derive(Clone, Copy)]
@@ -65,10 +66,10 @@ pub(super) fn enter(
     place.surround(i, to);
     for (y, x) in x.chunks_exact(width * channels).enumerate() {
         if entry.times == 1 && place.frame.channels == channels {
-            transform(simd, entry, affine, x, place.row(i, y, to));
+            transform(simd, entry, affine, x, as_unwritten(place.row(i, y, to)));
             continue;
         }
-        transform(simd, entry, affine, x, row);
+        transform(simd, entry, affine, x, as_unwritten(row));
         for y in entry.times * y..entry.times * (y + 1) {
             let to = place.row(i, y, to).chunks_exact_mut(entry.times * place.frame.channels);
             for (from, to) in row.chunks_exact(channels).zip(to) {
@@ -81,10 +82,11 @@ pub(super) fn enter(
     }
 }
 
-/// `to` = a((x − μ)γ + β), for pixels one after the other.
-pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], to: &mut [f32]) {
+/// All of `to` = a((x − μ)γ + β), for pixels one after the other.
+pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], to: &mut [MaybeUninit<f32>]) {
     if entry.plain && entry.activation.is_none() {
-        return to.copy_from_slice(x);
+        to.write_copy_of_slice(x);
+        return;
     }
     let run = match entry.activation {
         None => straight,
@@ -96,31 +98,37 @@ pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], to
     run(simd, x, &affine.mean, &affine.gain, &affine.offset, to);
 }
 
+/// The same numbers, to be written over.
+fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+    // SAFETY: the layouts are the same, and `transform`, the only one to use this, writes nothing but numbers.
+    unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
+}
+
 simd! {
-    fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [f32]) =
+    fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
         |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| u);
-    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [f32]) =
+    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
         |x, mean, gain, offset, to| body(x, mean, gain, offset, to, silu_of);
-    fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [f32]) =
+    fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
         |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::softplus(u)[0]);
-    fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [f32]) =
+    fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
         |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::tanh(u)[0]);
-    fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [f32]) =
+    fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
         |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::gelu(u)[0]);
 }
 
 #[inline(always)]
-fn body(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [f32], a: impl Fn(f32) -> f32) {
+fn body(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>], a: impl Fn(f32) -> f32) {
     let period = mean.len();
     for (x, to) in x.chunks(period).zip(to.chunks_mut(period)) {
         for i in whole(x.len())..x.len() {
-            to[i] = a((x[i] - mean[i]) * gain[i] + offset[i]);
+            to[i].write(a((x[i] - mean[i]) * gain[i] + offset[i]));
         }
         let ((x, _), (to, _)) = (x.as_chunks::<16>(), to.as_chunks_mut::<16>());
         let ((mean, _), (gain, _), (offset, _)) = (mean.as_chunks::<16>(), gain.as_chunks::<16>(), offset.as_chunks::<16>());
         for ((((x, to), mean), gain), offset) in x.iter().zip(to).zip(mean).zip(gain).zip(offset) {
             for i in 0..16 {
-                to[i] = a((x[i] - mean[i]) * gain[i] + offset[i]);
+                to[i].write(a((x[i] - mean[i]) * gain[i] + offset[i]));
             }
         }
     }

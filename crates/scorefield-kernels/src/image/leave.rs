@@ -10,7 +10,7 @@ simd! {
     pub(super) fn leave(
         out: &[f32], wide: usize, bias: &[f32], residual: &[f32], factor: f32, y: &mut [MaybeUninit<f32>], outputs: usize,
     ) = leave_body;
-    fn scaled(g: &[f32], factor: f32, to: &mut [f32]) = |g, factor, to| {
+    fn scaled(g: &[f32], factor: f32, to: &mut [f32]) = |g: &[f32], factor: f32, to: &mut [f32]| {
         for (g, to) in g.iter().zip(to) {
             *to = g * factor;
         }

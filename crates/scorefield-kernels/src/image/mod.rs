@@ -27,6 +27,9 @@ pub use normalise::{Plan, normalise, normalise_backward};
 
 use std::ops::Range;
 
+/// Multiply-adds from which on a pass is shared among threads: some ten microseconds.
+const SHARED: usize = 1 << 20;
+
 /// A block of images inside frames of zeros, `[images, height, width, channels]`: what a convolution reads, and what its backward pass
 /// writes gradients by its input to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
