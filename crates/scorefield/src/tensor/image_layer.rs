@@ -15,27 +15,25 @@ use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 use scorefield_kernels::image;
 
-pub use image::{Activation as ImageActivation, Layer as LayerPlan, Norm as NormPlan};
+pub use image::{Activation as ImageActivation, Layer as LayerPlan, Norm as NormPlan, Size as SizePlan};
 
-/// The tensors of a layer besides the image.
-#[derive(Clone)]
-pub struct LayerTensors {
-    /// `[1, c]` or `[n, c]`, if there is any.
+/// The tensors of a layer of images, none of which depends on the network's input.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// `[1, c]`, or `[n, c]` for each image its own, if there is any.
     pub scale: Option<Tensor<2>>,
     /// As `scale`.
     pub offset: Option<Tensor<2>>,
-    /// `[c_out, c, k, k]`.
+    /// W `[c_out, c, k, k]`.
     pub kernel: Tensor<4>,
-    /// `[1, c_out]` or `[n, c_out]`, if there is any.
+    /// `[1, c_out]`, or `[n, c_out]`, if there is any.
     pub bias: Option<Tensor<2>>,
-    /// `[n, h'·w'·c_out]`, if there is any.
-    pub residual: Option<Tensor<2>>,
 }
 
 /// y = (W ∗ r(a(norm(x)·scale + offset)) + bias + residual)·factor for images `x` `[n, h·w·c]`.
 ///
 /// `None` where there is no kernel for these tensors.
-pub fn image_layer(x: Tensor<2>, plan: LayerPlan, tensors: LayerTensors) -> Option<Tensor<2>> {
+pub fn image_layer(x: Tensor<2>, plan: LayerPlan, weights: &Weights, residual: Option<Tensor<2>>) -> Option<Tensor<2>> {
     if !has_kernels(&x) {
         return None;
     }
@@ -43,7 +41,7 @@ pub fn image_layer(x: Tensor<2>, plan: LayerPlan, tensors: LayerTensors) -> Opti
     let given = |t: Option<Tensor<2>>| {
         t.unwrap_or_else(|| Tensor::from_data(TensorData::new(Vec::<f32>::new(), [0, 0]), &device)).into_dispatch()
     };
-    let LayerTensors { scale, offset, kernel, bias, residual } = tensors;
+    let Weights { scale, offset, kernel, bias } = weights.clone();
     Some(Tensor::from_dispatch(<Dispatch as ImageLayer>::image_layer(
         x.into_dispatch(),
         given(scale),
@@ -51,7 +49,7 @@ pub fn image_layer(x: Tensor<2>, plan: LayerPlan, tensors: LayerTensors) -> Opti
         kernel.into_dispatch(),
         given(bias),
         given(residual),
-        Pass { plan, wants_x: true },
+        Pass { plan, wanted: image::Wanted::All },
     )))
 }
 
@@ -59,8 +57,8 @@ pub fn image_layer(x: Tensor<2>, plan: LayerPlan, tensors: LayerTensors) -> Opti
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     plan: LayerPlan,
-    /// Whether the gradient by the image is wanted; where it is not, it comes back empty.
-    wants_x: bool,
+    /// The gradients to compute; what is not wanted comes back empty.
+    wanted: image::Wanted,
 }
 
 #[backend_extension(Flex, Autodiff)]
@@ -131,10 +129,10 @@ impl ImageLayer for Flex {
             bias: view(&bias),
             residual: &[],
         };
-        let by = image::backward(&pass.plan, n, &inputs, view(&g), pass.wants_x);
-        let by_x = match pass.wants_x {
-            true => like(&x, by.x),
-            false => FlexTensor::from_data(TensorData::new(Vec::<f32>::new(), [0, 0])),
+        let by = image::backward(&pass.plan, n, &inputs, view(&g), pass.wanted);
+        let by_x = match pass.wanted {
+            image::Wanted::All => like(&x, by.x),
+            image::Wanted::Parameters => FlexTensor::from_data(TensorData::new(Vec::<f32>::new(), [0, 0])),
         };
         (by_x, like(&scale, by.scale), like(&offset, by.offset), like(&kernel, by.weight), like(&bias, by.bias))
     }
@@ -158,7 +156,7 @@ impl<B: Backend + ImageLayer, C: CheckpointStrategy> ImageLayer for Autodiff<B, 
                 let ([x, scale, offset, kernel, bias], mut pass) = ops.state;
                 let g = grads.consume::<B>(&ops.node);
                 let [of_x, of_scale, of_offset, of_kernel, of_bias, of_residual] = ops.parents;
-                pass.wants_x = of_x.is_some();
+                pass.wanted = if of_x.is_some() { image::Wanted::All } else { image::Wanted::Parameters };
                 if let Some(parent) = of_residual {
                     let by_residual = match pass.plan.factor {
                         1.0 => g.clone(),
