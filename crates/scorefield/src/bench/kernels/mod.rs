@@ -3,6 +3,8 @@
 //! A kernel is a row of [`table`]. Its bytes are those of its arguments, each read or written once; what it moves beyond that is its own
 //! fault. Its operations are multiply-adds counted as two, of matrix products and convolutions only.
 
+mod images;
+
 use super::timing::timed;
 use crate::key::{Key, Purpose};
 use scorefield_kernels::mlp::{self, Activation, Gradients, Inputs, Lines, Order, Plan};
@@ -44,6 +46,28 @@ struct Row {
 }
 
 impl Row {
+    /// A kernel that is no product: `per` numbers read or written for each of the array.
+    fn moving<C: FnMut() + 'static>(
+        kernel: &'static str,
+        dims: &[usize],
+        per: usize,
+        make: impl FnOnce() -> C + 'static,
+    ) -> Self {
+        let moved = per * dims.iter().product::<usize>();
+        Self { kernel, dims: dims.to_vec(), flops: None, moved, make: Box::new(|| Box::new(make())) }
+    }
+
+    /// A kernel of `flops` operations.
+    fn product<C: FnMut() + 'static>(
+        kernel: &'static str,
+        dims: Vec<usize>,
+        flops: f64,
+        moved: usize,
+        make: impl FnOnce() -> C + 'static,
+    ) -> Self {
+        Self { kernel, dims, flops: Some(flops), moved, make: Box::new(|| Box::new(make())) }
+    }
+
     fn measure(self, seconds: f64) -> KernelPace {
         let Self { kernel, dims, flops, moved, make } = self;
         let mut call = make();
@@ -65,12 +89,6 @@ impl Row {
     }
 }
 
-/// A kernel that is no product: `per` numbers read or written for each of the array.
-fn moving<C: FnMut() + 'static>(kernel: &'static str, dims: &[usize], per: usize, make: impl FnOnce() -> C + 'static) -> Row {
-    let moved = per * dims.iter().product::<usize>();
-    Row { kernel, dims: dims.to_vec(), flops: None, moved, make: Box::new(|| Box::new(make())) }
-}
-
 /// A number for each number of memory that no cache holds.
 const LONG: usize = 1 << 24;
 /// Activations of a U-Net's finest level: [64, 32, 32, 32].
@@ -79,41 +97,42 @@ const IMAGES: [usize; 4] = [64, 32, 32, 32];
 fn table() -> Vec<Row> {
     let image = IMAGES.iter().product::<usize>();
     let mut rows = vec![
-        moving("normal", &[LONG], 1, || {
+        Row::moving("normal", &[LONG], 1, || {
             let mut out = vec![0.0; LONG];
             move || philox::fill_normal(Stream { seed: 1, purpose: 2, step: 3 }, 0, 1024, black_box(&mut out))
         }),
-        moving("silu", &IMAGES, 2, move || {
+        Row::moving("silu", &IMAGES, 2, move || {
             let (x, mut y) = (normals(image), vec![0.0; image]);
             move || activation::silu(black_box(&x), black_box(&mut y))
         }),
-        moving("silu backward", &IMAGES, 3, move || {
+        Row::moving("silu backward", &IMAGES, 3, move || {
             let (x, g, mut gx) = (normals(image), normals(image), vec![0.0; image]);
             move || activation::silu_backward(black_box(&x), &g, black_box(&mut gx))
         }),
-        moving("bias and silu", &[1024, 1024], 2, || {
+        Row::moving("bias and silu", &[1024, 1024], 2, || {
             let (x, b, mut y) = (normals(1 << 20), normals(1024), vec![0.0; 1 << 20]);
             move || bias::bias_silu(black_box(&x), &b, black_box(&mut y))
         }),
-        moving("layer norm", &[4096, 512], 2, || {
+        Row::moving("layer norm", &[4096, 512], 2, || {
             let (x, mut y, mut inv_std) = (normals(1 << 21), vec![0.0; 1 << 21], vec![0.0; 4096]);
             move || layer_norm::forward(black_box(&x), 512, 1e-5, black_box(&mut y), &mut inv_std)
         }),
-        moving("layer norm backward", &[4096, 512], 3, || {
+        Row::moving("layer norm backward", &[4096, 512], 3, || {
             let (y, g, inv_std, mut gx) = (normals(1 << 21), normals(1 << 21), vec![1.0; 4096], vec![0.0; 1 << 21]);
             move || layer_norm::backward(black_box(&y), &inv_std, &g, 512, black_box(&mut gx))
         }),
         // p, m and v are read and written, g is read.
-        moving("adamw", &[LONG], 7, || {
+        Row::moving("adamw", &[LONG], 7, || {
             let (mut p, g, mut m, mut v) = (normals(LONG), normals(LONG), vec![0.0; LONG], vec![0.0; LONG]);
             move || adamw::adamw(black_box(&mut p), &g, &mut m, &mut v, HYPER)
         }),
-        moving("average", &[LONG], 3, || {
+        Row::moving("average", &[LONG], 3, || {
             let (p, mut average) = (normals(LONG), vec![0.0; LONG]);
             move || adamw::ema(black_box(&mut average), &p, 0.999)
         }),
     ];
     rows.extend([128, 1024].map(perceptron));
+    rows.extend(images::rows());
     rows
 }
 
@@ -135,13 +154,9 @@ fn perceptron(rows: usize) -> Row {
             mlp::backward(&plan, &inputs, &tape, black_box(&g_out), gradients);
         }
     };
-    Row {
-        kernel: "perceptron step",
-        dims: [&[rows], WIDTHS].concat(),
-        flops: Some((plan.forward_flops() + plan.backward_flops()) as f64),
-        moved: 2 * parameters + 4 * rows * d + 2 * plan.output_len(),
-        make: Box::new(move || Box::new(make())),
-    }
+    let flops = (plan.forward_flops() + plan.backward_flops()) as f64;
+    let moved = 2 * parameters + 4 * rows * d + 2 * plan.output_len();
+    Row::product("perceptron step", [&[rows], WIDTHS].concat(), flops, moved, make)
 }
 
 const HYPER: adamw::Hyper =
