@@ -1,6 +1,7 @@
 //! What a layer may do to a value that depends on the network's input.
 
-use super::convolution::{self, Layer, Weights};
+use super::convolution::{self, Layer};
+use crate::tensor::Weights;
 use super::{Function, composite};
 use crate::net::Linear;
 use crate::tensor::Tensor;
