@@ -18,15 +18,7 @@ simd! {
 }
 
 #[inline(always)]
-fn leave_body(
-    out: &[f32],
-    wide: usize,
-    bias: &[f32],
-    residual: &[f32],
-    factor: f32,
-    y: &mut [MaybeUninit<f32>],
-    outputs: usize,
-) {
+fn leave_body(out: &[f32], wide: usize, bias: &[f32], residual: &[f32], factor: f32, y: &mut [MaybeUninit<f32>], outputs: usize) {
     for (p, (out, y)) in out.chunks_exact(wide).zip(y.chunks_exact_mut(outputs)).enumerate() {
         let out = &out[..outputs];
         match (bias.is_empty(), residual.is_empty()) {

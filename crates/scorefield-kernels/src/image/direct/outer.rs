@@ -20,7 +20,13 @@ registers! {
 fn check(extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Walk, w: usize, c: &[f32]) {
     let fits = walk.fits(extent, taps.reach(), a.len()) && along.fits(extent, w, g.len());
     let whole = c.len() == taps.len() * w && w.is_multiple_of(16);
-    assert!(fits && whole, "accumulate: {extent:?} {taps:?} {walk:?} in {}, {along:?} in {}, {w} in {}", a.len(), g.len(), c.len());
+    assert!(
+        fits && whole,
+        "accumulate: {extent:?} {taps:?} {walk:?} in {}, {along:?} in {}, {w} in {}",
+        a.len(),
+        g.len(),
+        c.len()
+    );
 }
 
 /// # Safety
