@@ -18,6 +18,12 @@ pub(super) enum Convolution {
 /// Numbers of a block's frame, gradient and sums that a core's second cache has room for.
 const ROOM: usize = 3 << 16;
 
+/// Parts that gradients of weights are summed in: work for as many threads.
+const PARTS: usize = 8;
+
+/// Numbers of all these sums together, where there are more than two of them.
+const WEIGHTS: usize = 1 << 23;
+
 /// The fewest channels, in and out, for which Winograd's way is the faster one.
 const MANY: usize = 16;
 
@@ -48,6 +54,13 @@ impl Convolution {
         self.layer().outputs.next_multiple_of(16)
     }
 
+    /// Parts of the work, each with a sum of its own: at most [`PARTS`], fewer where the weights are so many that a pass over them counts.
+    pub(super) fn parts(&self) -> usize {
+        // A power of two: the threads there are get the same number of parts each.
+        let most = WEIGHTS / self.sum_len().max(1);
+        1 << most.max(1).ilog2().clamp(1, PARTS.ilog2())
+    }
+
     /// Images in a block of `n`: as many as there is room for, but blocks enough for several threads.
     pub(super) fn images(&self, n: usize) -> usize {
         let (height, width) = self.layer().middle();
@@ -55,7 +68,7 @@ impl Convolution {
             Self::Direct(_) => ROOM / (self.place(1).frame.len() + self.gradient_len(1) + self.sums_len(1)),
             Winograd(..) => winograd::images_per_block(height, width),
         };
-        most.min(n.div_ceil(8)).max(1)
+        most.min(n.div_ceil(self.parts())).max(1)
     }
 
     /// Where a is kept.

@@ -64,8 +64,8 @@ pub(super) fn back(simd: Simd, g: &[f32], factor: f32, outputs: usize, place: Pl
 
 /// `to` = `factor`·Σ `g` over the pixels of an image, by channel.
 pub(super) fn bias_gradient(simd: Simd, g: &[f32], factor: f32, work: &mut Affine, to: &mut [f32]) {
-    let ([lanes, _], [sums, _]) = (&mut work.lanes, &mut work.sums);
-    total(simd, g, lanes, sums);
+    let [sums, _] = &mut work.sums;
+    total(simd, g, work.mean.len(), sums);
     for (sum, to) in sums.iter().zip(to) {
         *to = (sum * f64::from(factor)) as f32;
     }
