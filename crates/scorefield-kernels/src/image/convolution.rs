@@ -203,9 +203,9 @@ impl Convolution {
 
     /// Numbers of what [`backward`](Self::backward) adds to.
     pub(super) fn sum_len(&self) -> usize {
-        let Layer { kernel, channels, .. } = *self.layer();
+        let channels = self.layer().channels;
         match self {
-            Self::Direct(_) => kernel * kernel * channels * self.wide(),
+            Self::Direct(direct) => direct.sum_len(),
             Winograd(..) => 36 * channels.next_multiple_of(16) * self.wide(),
         }
     }

@@ -98,6 +98,9 @@ unsafe fn over_run<V: Lanes, const N: usize>(
             } else if left >= 4 {
                 tile::<V, 4, N>(extent, a, walk, g, along, c, w);
                 i += 4;
+            } else if left == 3 {
+                tile::<V, 3, N>(extent, a, walk, g, along, c, w);
+                i += 3;
             } else if left >= 2 {
                 tile::<V, 2, N>(extent, a, walk, g, along, c, w);
                 i += 2;
