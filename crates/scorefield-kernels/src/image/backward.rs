@@ -58,7 +58,7 @@ pub(super) fn backward_by(
     assert!(g.len() == n * layer.result(), "image: a gradient of {} numbers, for {n} of {layer:?}", g.len());
     let Layer { channels, outputs, .. } = *layer;
     let block = way.images(n);
-    let size = n.div_ceil(block).div_ceil(way.parts()).max(1) * block;
+    let size = n.div_ceil(block).div_ceil(way.parts(n)).max(1) * block;
     let (count, sum_len) = (n.div_ceil(size), way.sum_len());
     let mut weight = vec![0.0; inputs.weight.len()];
     // By image first: added up over the images at the end, where one number serves all of them.
