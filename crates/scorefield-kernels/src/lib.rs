@@ -12,7 +12,7 @@ pub mod add_silu;
 pub mod bias;
 pub mod dispatch;
 mod elementary;
-#[allow(dead_code, reason = "the layers that call it are still to come")]
+#[allow(dead_code, unused_imports, reason = "the layers that call it are still to come")]
 mod image;
 mod lanes;
 pub mod layer_norm;
