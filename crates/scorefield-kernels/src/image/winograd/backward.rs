@@ -11,7 +11,7 @@ use crate::matrix::scratch;
 
 /// Gradients from `g` `[images, h, w, c_out]`, that of the outputs: by the weights, added to `du` `[36, c_in, c_out]`, of which
 /// [`weight_gradient`](super::weight_gradient) makes the weights' own; and by the images, written to `da`, all of it. Outside the images
-/// `da` holds the gradients by the zeros there. Channels are rounded up to multiples of 16. `a` is as in [`forward`](super::forward),
+/// `da` holds the gradients by the zeros there. Channels are rounded up to multiples of 16. `a` is as in [`forward`](super::forward()),
 /// `weights` those of [`Weights::backward`]. On the calling thread.
 ///
 /// # Panics
