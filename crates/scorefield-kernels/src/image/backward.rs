@@ -104,10 +104,15 @@ pub(super) fn backward_by(
             }
         };
         let (first, others) = sums.split_at_mut(sum_len);
-        for (i, to) in first.chunks_mut(SPAN).enumerate() {
+        let join = |(i, to): (usize, &mut [f32])| {
             for other in others.chunks_exact(sum_len).take(count.saturating_sub(1)) {
                 add(simd, &other[i * SPAN..][..to.len()], to);
             }
+        };
+        if layer.is_shared(n) {
+            first.par_chunks_mut(SPAN).enumerate().for_each(join);
+        } else {
+            first.chunks_mut(SPAN).enumerate().for_each(join);
         }
         way.weight_gradient(first, &mut weight);
         x

@@ -174,17 +174,17 @@ proptest! {
     }
 }
 
-/// A layer large enough for several threads and blocks.
-fn large(channels: usize, stride: usize) -> Case {
+/// A layer large enough for several threads and blocks, with filters as wide as given.
+fn large(channels: usize, outputs: usize, kernel: usize, stride: usize) -> Case {
     let layer = Layer {
         height: 12,
         width: 12,
         channels,
-        outputs: 20,
-        kernel: 3,
+        outputs,
+        kernel,
         stride,
-        before: 1,
-        after: 1,
+        before: kernel / 2,
+        after: kernel / 2,
         norm: Some(Norm { groups: 4, eps: 1e-5 }),
         activation: Some(Activation::Silu),
         size: Size::Double,
@@ -193,9 +193,15 @@ fn large(channels: usize, stride: usize) -> Case {
     Case::new(layer, 21, [For::All, For::Each, For::All], true, 5)
 }
 
+/// Both ways of convolution, tiles of all kinds, and weights so many that there are fewer parts.
+fn all_large() -> [Case; 6] {
+    let shapes = [(8, 20, 3, 1), (24, 20, 3, 1), (24, 20, 3, 2), (32, 40, 1, 1), (32, 3, 3, 1), (96, 96, 3, 1)];
+    shapes.map(|(channels, outputs, kernel, stride)| large(channels, outputs, kernel, stride))
+}
+
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    for case in [large(8, 1), large(24, 1), large(24, 2)] {
+    for case in all_large() {
         assert!(case.layer.is_shared(case.n));
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -214,7 +220,7 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn an_images_result_does_not_depend_on_the_others() {
-    for case in [large(8, 1), large(24, 1), large(24, 2)] {
+    for case in all_large() {
         let all = forward(&case.layer, case.n, &case.inputs());
         let (size, result) = (case.layer.image(), case.layer.result());
         for n in [1, 5] {
@@ -270,7 +276,7 @@ proptest! {
 
 #[test]
 fn no_images_give_nothing_and_no_gradient() {
-    let layer = large(16, 1).layer;
+    let layer = large(16, 20, 3, 1).layer;
     let case = Case::new(layer, 0, [For::All, For::All, For::All], true, 1);
     assert!(forward(&layer, 0, &case.inputs()).is_empty());
     let got = backward(&layer, 0, &case.inputs(), &[], Wanted::All);
