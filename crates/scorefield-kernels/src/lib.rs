@@ -13,6 +13,7 @@ pub mod attention;
 pub mod bias;
 pub mod dispatch;
 mod elementary;
+pub mod function;
 pub mod image;
 mod lanes;
 pub mod layer_norm;
