@@ -62,6 +62,7 @@ pub(crate) struct Pass {
 }
 
 #[backend_extension(Flex, Autodiff)]
+#[allow(clippy::type_complexity, reason = "the gradient by each of five tensors")]
 pub(crate) trait ImageLayer: Backend {
     fn image_layer(
         x: FloatTensor<Self>,

@@ -35,7 +35,7 @@ named!(Up {
 /// How the image is doubled.
 #[derive(Clone, Debug)]
 enum Double {
-    Conv(Conv),
+    Conv(Box<Conv>),
     Resnet(Box<Resnet>),
 }
 
@@ -120,7 +120,7 @@ impl Up {
                 let shape = Shape { resampling, ..Shape::plain(outputs, outputs, config.norm_num_groups) };
                 Double::Resnet(Box::new(Resnet::new(make, shape, config)?))
             } else {
-                Double::Conv(make.conv(outputs, outputs, 3, Init::Scaled(1.0)))
+                Double::Conv(Box::new(make.conv(outputs, outputs, 3, Init::Scaled(1.0))))
             });
         }
         Ok(block)
