@@ -60,7 +60,7 @@ named!(UNet {
 /// How a class label becomes features.
 #[derive(Clone, Debug)]
 enum Classes {
-    Table(Parameter),
+    Table(Box<Parameter>),
     Features(Box<Features>),
 }
 
@@ -135,7 +135,7 @@ impl UNetConfig {
         let level = Features::new(make, waves.features(), self.embedding());
         let classes = match (self.class_embed_type, self.num_class_embeds) {
             (None, None) => None,
-            (None, Some(classes)) => Some(Classes::Table(make.normals(&[classes, self.embedding()], 1.0))),
+            (None, Some(classes)) => Some(Classes::Table(Box::new(make.normals(&[classes, self.embedding()], 1.0)))),
             (Some(ClassEmbedding::Timestep), _) => {
                 Some(Classes::Features(Box::new(Features::new(make, waves.features(), self.embedding()))))
             }
