@@ -5,13 +5,14 @@
 
 use super::raw::Switch;
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
+use super::weights::{About, UNIT_VALUES};
 use super::{Recipe, Resolved, Value};
 use crate::data::{self, Dataset, Dequantise, First, Moments, Origin, Source, Standardise, Standardised};
 use crate::density;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::{Model, Precondition};
+use crate::model::{Conditioning, Model, Precondition};
 use crate::net::{LevelCount, NETS, NetSettings};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
@@ -148,6 +149,17 @@ impl Assembled {
         let batches = (0..pieces).map(|i| batches.at(i, &device)).collect::<Result<_>>()?;
         let every = self.recipe.train.validate_every;
         Ok(Some(Validation { batches, objective, every, key: Key::new(seed, Purpose::Metric) }))
+    }
+
+    /// What weight files say of the data.
+    pub(super) fn about(&self) -> About {
+        About {
+            event: self.dataset.train.event().clone(),
+            columns: self.dataset.columns.clone(),
+            precondition: self.precondition.clone(),
+            standardise: self.standardise.clone(),
+            values: UNIT_VALUES,
+        }
     }
 
     /// A fresh model with this recipe's network, on `device` (give it the device with gradients to train).
@@ -312,7 +324,7 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
 fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
     let regime = Regime::Noisy;
     if standardise.is_some() {
-        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0, regime });
+        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0, regime, conditioning: Conditioning::Relative });
     }
     let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
     // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
@@ -321,7 +333,7 @@ fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Preco
         return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
             .with_hint("rescale the data, or use --standardise on"));
     }
-    Ok(Precondition { mean: moments.mean, sigma_data, regime })
+    Ok(Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative })
 }
 
 fn config(recipe: &Recipe) -> TrainConfig {
