@@ -9,9 +9,11 @@
 pub mod activation;
 pub mod adamw;
 pub mod add_silu;
+pub mod attention;
 pub mod bias;
 pub mod dispatch;
 mod elementary;
+pub mod image;
 mod lanes;
 pub mod layer_norm;
 pub mod machine;

@@ -210,7 +210,7 @@ impl ScoreJvp for Model {
 mod tests {
     use super::*;
     use crate::key::{Key, Purpose};
-    use crate::net::{LevelCount, NETS, NetSettings, unflatten};
+    use crate::net::{LevelCount, NETS, NetSettings, Takes, unflatten};
     use crate::tensor::{numbers, vector};
 
     fn model(net: &str, regime: Regime, perturb: f32) -> Model {
@@ -218,7 +218,7 @@ mod tests {
         let settings = NetSettings { width: 16, depth: 1, embedding: 8, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
         let entry = NETS.iter().find(|e| e.name == net).unwrap();
-        let mut net = (entry.value)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
+        let mut net = (entry.value.build)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
         let key = Key::new(2, Purpose::Init);
         let mut row = 0;
         unflatten::<()>(&mut *net, &device, |_, shape| {
@@ -259,7 +259,7 @@ mod tests {
         let (n, h) = (3, 1e-2f32);
         let x = Key::new(3, Purpose::Data).normal(0, n, 2);
         let v = Key::new(4, Purpose::Projection).normal(0, 2 * n, 2);
-        for entry in NETS {
+        for entry in NETS.iter().filter(|e| e.value.takes == Takes::Rows) {
             for (regime, sigma) in [(Regime::Noisy, vec![0.5f32, 0.2, 2.0]), (Regime::Clean, vec![0.0; 3])] {
                 let m = model(entry.name, regime, 0.5);
                 let level = vector(sigma, &device);
@@ -307,7 +307,7 @@ mod tests {
             let settings = NetSettings { width: 24, depth, embedding: 8, levels };
             let event = EventShape::Vector(d);
             let entry = NETS.iter().find(|e| e.name == "plain-mlp").unwrap();
-            let mut net = (entry.value)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
+            let mut net = (entry.value.build)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
             let mut row = 0;
             net.visit_mut(&mut |_, p| {
                 row += 1;

@@ -4,7 +4,31 @@
 //! core's own cache, a block of images at a time, and the backward pass computes them again. Blocks are fixed by the shapes, and what
 //! they give to the gradients of parameters is summed in their order, so results do not depend on the number of threads.
 
+mod affine;
+mod backward;
+mod chain;
+mod convolution;
+mod direct;
+mod enter;
+mod forward;
+mod layer;
+mod leave;
+mod normalise;
+#[cfg(test)]
+mod tests;
+mod uninit;
+mod winograd;
+
+pub use crate::mlp::Activation;
+pub use backward::{Gradients, Wanted, backward};
+pub use forward::forward;
+pub use layer::{Inputs, Layer, Norm, Size};
+pub use normalise::{Plan, normalise, normalise_backward};
+
 use std::ops::Range;
+
+/// Multiply-adds from which on a pass is shared among threads: some ten microseconds.
+const SHARED: usize = 1 << 20;
 
 /// A block of images inside frames of zeros, `[images, height, width, channels]`: what a convolution reads, and what its backward pass
 /// writes gradients by its input to.

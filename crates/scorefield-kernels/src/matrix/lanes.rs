@@ -19,12 +19,14 @@ pub(crate) trait Lanes: Copy {
     unsafe fn load(from: *const f32) -> Self;
     /// Writes the lanes to `to` on, which must be writable for `WIDTH` numbers.
     unsafe fn store(self, to: *mut f32);
-    /// `self`·`b` + `c`, rounded once.
+    /// `self`·`b` + `c`, rounded once where the instruction set can.
     unsafe fn multiply_add(self, b: Self, c: Self) -> Self;
     /// `self`·`b`.
     unsafe fn multiply(self, b: Self) -> Self;
     /// `self` + `b`.
     unsafe fn add(self, b: Self) -> Self;
+    /// `self` − `b`.
+    unsafe fn subtract(self, b: Self) -> Self;
     /// The sum of the lanes, in an order that only the register's kind fixes.
     unsafe fn sum(self) -> f32;
 }
@@ -80,6 +82,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn subtract(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm512_sub_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             // SAFETY: as above.
             unsafe { _mm512_reduce_add_ps(self.0) }
@@ -129,6 +137,12 @@ mod x86 {
         unsafe fn add(self, b: Self) -> Self {
             // SAFETY: as above.
             Self(unsafe { _mm256_add_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn subtract(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm256_sub_ps(self.0, b.0) })
         }
 
         #[inline(always)]
@@ -197,6 +211,12 @@ mod arm {
         }
 
         #[inline(always)]
+        unsafe fn subtract(self, b: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { vsubq_f32(self.0, b.0) })
+        }
+
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             // SAFETY: as above.
             unsafe { vaddvq_f32(self.0) }
@@ -206,6 +226,64 @@ mod arm {
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use arm::Quad;
+
+/// Sixteen numbers and no instruction set: the portable twin of a body that is nothing but these operations. Not fused.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain([f32; 16]);
+
+impl Plain {
+    #[inline(always)]
+    fn zip(self, b: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], b.0[i])))
+    }
+}
+
+impl Lanes for Plain {
+    const WIDTH: usize = 16;
+    const ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; 16])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises 16 numbers there, of any alignment above that of one.
+        Self(unsafe { from.cast::<[f32; 16]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f32; 16]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, b: Self, c: Self) -> Self {
+        self.zip(b, |a, b| a * b).zip(c, |ab, c| ab + c)
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(self, b: Self) -> Self {
+        self.zip(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        self.zip(b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, b: Self) -> Self {
+        self.zip(b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        self.0.iter().sum()
+    }
+}
 
 /// Columns of a panel: two registers of AVX-512 and of AVX2, four of NEON. A multiple of 16 is a whole number of panels, but for
 /// AVX-512 possibly with half a panel at the end.

@@ -20,7 +20,7 @@ mod forward;
 mod layers;
 mod layout;
 mod normal;
-mod smooth;
+pub(crate) mod smooth;
 mod sums;
 #[cfg(test)]
 mod tests;

@@ -119,14 +119,14 @@ fn span<const DERIVATIVES: usize>(
 }
 
 #[inline(always)]
-fn silu(x: f32) -> [f32; 4] {
+pub(crate) fn silu(x: f32) -> [f32; 4] {
     let (s, c, t) = sigmoid(x);
     let sc = s * c;
     [x * s, s * (1.0 + x * c), sc * (2.0 - x * t), sc * (x * (t * t - 2.0 * sc) - 3.0 * t)]
 }
 
 #[inline(always)]
-fn softplus(x: f32) -> [f32; 4] {
+pub(crate) fn softplus(x: f32) -> [f32; 4] {
     let (s, c, t) = sigmoid(x);
     // e^{−|x|} is the smaller of s and c over the larger.
     let e = crate::elementary::exp_of_nonpositive(-x.abs());
@@ -138,7 +138,7 @@ fn softplus(x: f32) -> [f32; 4] {
 const TANH: [f32; 5] = [-5.704_988_7e-3, 2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_3e-1, -3.333_328e-1];
 
 #[inline(always)]
-fn tanh(x: f32) -> [f32; 4] {
+pub(crate) fn tanh(x: f32) -> [f32; 4] {
     let (s, c, far) = sigmoid(2.0 * x);
     let xx = x * x;
     let near = ((((TANH[0] * xx + TANH[1]) * xx + TANH[2]) * xx + TANH[3]) * xx + TANH[4]) * (xx * x) + x;
@@ -148,7 +148,7 @@ fn tanh(x: f32) -> [f32; 4] {
 }
 
 #[inline(always)]
-fn gelu(x: f32) -> [f32; 4] {
+pub(crate) fn gelu(x: f32) -> [f32; 4] {
     let (below, density) = normal(x);
     // Beyond ±20 the density is 0, and its products with powers of x are too.
     let near = if x.abs() > 20.0 { 20.0 } else { x };

@@ -39,7 +39,7 @@ impl Subject<'_> {
         let event = EventShape::Vector(self.precondition.mean.len());
         let sizes = NetSettings { width: self.width, depth: self.depth, embedding: 2, levels: LevelCount::One };
         let key = Key::new(self.seed, Purpose::Init);
-        let mut net = (lookup(NETS, "net", self.net)?.value)(&sizes, &event, key, &device)?;
+        let mut net = (lookup(NETS, "net", self.net)?.value.build)(&sizes, &event, key, &device)?;
         let mut row = 0;
         net.visit_mut(&mut |_, p| {
             let inputs = if p.shape().len() > 1 { p.shape()[0] } else { self.width };

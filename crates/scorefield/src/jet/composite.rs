@@ -1,6 +1,6 @@
 //! Layers composed of the four things a value can do, so that each is right for plain tensors and for jets of any order.
 
-use super::{Function, Value};
+use super::{Function, Value, swapped};
 use crate::tensor::Tensor;
 
 /// How the features of a row fall into equal groups of neighbours: `groups` of `size` numbers.
@@ -69,4 +69,19 @@ pub fn attention<V: Value>(q: V, k: V, v: V, tokens: usize, channels: usize) -> 
     let scores = q.bilinear(k, |q, k| flat(split(q, channels).matmul(split(k, channels).transpose())) * scale);
     let shares = softmax(scores, Groups { groups: tokens, size: tokens });
     shares.bilinear(v, |p, v| flat(split(p, tokens).matmul(split(v, channels))))
+}
+
+/// [`attention`] of each of `heads` heads alone; all `[n, tokens·heads·channels]`, token by token.
+pub(super) fn heads<V: Value>(q: V, k: V, v: V, tokens: usize, heads: usize, channels: usize) -> V {
+    // Each head becomes a row of its own, and goes back.
+    let split = |x: V| {
+        x.linear_map(|t| {
+            let [rows, width] = t.dims();
+            swapped(t, tokens, heads, channels).reshape([rows * heads, width / heads])
+        })
+    };
+    attention(split(q), split(k), split(v), tokens, channels).linear_map(|t| {
+        let [rows, width] = t.dims();
+        swapped(t.reshape([rows / heads, width * heads]), heads, tokens, channels)
+    })
 }

@@ -4,7 +4,7 @@
 //! resampling are linear, so a jet's derivatives go through them like its value.
 
 use super::{Function, Groups, Value, group_norm};
-use crate::tensor::{DType, Device, Image, Tensor, TensorData, Window, correlate};
+use crate::tensor::{DType, Device, Image, Tensor, TensorData, Weights, Window, correlate};
 
 /// Group normalisation: each group of neighbouring channels of an image to mean 0 and variance 1 (Wu & He 2018).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,19 +30,6 @@ pub struct Layer {
     pub window: Window,
     /// The last factor.
     pub factor: f32,
-}
-
-/// A layer's tensors, none of which depends on the network's input.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    /// `[1, c]`, or `[n, c]` for each image its own, if there is any.
-    pub scale: Option<Tensor<2>>,
-    /// As `scale`.
-    pub offset: Option<Tensor<2>>,
-    /// W `[c_out, c, k, k]`.
-    pub kernel: Tensor<4>,
-    /// `[1, c_out]`, or `[n, c_out]`, if there is any.
-    pub bias: Option<Tensor<2>>,
 }
 
 impl Layer {

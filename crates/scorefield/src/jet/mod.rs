@@ -16,13 +16,13 @@ mod plain;
 mod value;
 
 pub use composite::{Groups, attention, group_norm, softmax};
-pub use convolution::{Layer, Norm, Resampling, Weights, channel_norm, join_channels, per_pixel, resample};
+pub use convolution::{Layer, Norm, Resampling, channel_norm, join_channels, per_pixel, resample};
 pub(crate) use convolution::swapped;
 pub use forward::{Jet, Order};
 pub use function::Function;
 pub use value::Value;
 
-pub use crate::tensor::{Image, Window};
+pub use crate::tensor::{Image, Weights, Window};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,10 @@
 //! A plain tensor as a [`Value`]: no derivatives, and the fused kernels where there are some.
 
-use super::{Function, Value};
+use super::{Function, Layer, Value, composite, convolution};
 use crate::net::Linear;
-use crate::tensor::{Tensor, add_silu, layer_norm};
+use crate::tensor::{
+    ImageActivation, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, image_layer, layer_norm,
+};
 
 impl Value for Tensor<2> {
     fn primal(&self) -> &Tensor<2> {
@@ -45,7 +47,55 @@ impl Value for Tensor<2> {
         layer.apply(self)
     }
 
+    fn layer(self, layer: &Layer, weights: &Weights, residual: Option<Self>) -> Self {
+        let plan = match layer.activation.map(kernel_activation) {
+            // A function that no kernel has.
+            Some(None) => None,
+            Some(activation) => Some(plan(layer, weights, activation)),
+            None => Some(plan(layer, weights, None)),
+        };
+        let fused = plan.and_then(|plan| image_layer(self.clone(), plan, weights, residual.clone()));
+        fused.unwrap_or_else(|| convolution::layer(self, layer, weights, residual))
+    }
+
+    fn attend(self, keys: Self, values: Self, tokens: usize, heads: usize, channels: usize) -> Self {
+        match attention(self.clone(), keys.clone(), values.clone(), [tokens, heads, channels]) {
+            Some(mixed) => mixed,
+            None => composite::heads(self, keys, values, tokens, heads, channels),
+        }
+    }
+
     fn add_silu(self, c: Tensor<2>) -> Self {
         add_silu(self, c)
+    }
+}
+
+fn kernel_activation(f: Function) -> Option<ImageActivation> {
+    match f {
+        Function::Silu => Some(ImageActivation::Silu),
+        Function::Softplus => Some(ImageActivation::Softplus),
+        Function::Tanh => Some(ImageActivation::Tanh),
+        Function::Gelu => Some(ImageActivation::Gelu),
+        Function::Exp | Function::Sqrt | Function::Reciprocal => None,
+    }
+}
+
+/// The layer as its kernel is told it.
+fn plan(layer: &Layer, weights: &Weights, activation: Option<ImageActivation>) -> LayerPlan {
+    let Layer { image, norm, upsample, window, factor, .. } = *layer;
+    let [outputs, _, kernel, _] = weights.kernel.dims();
+    LayerPlan {
+        height: image.height,
+        width: image.width,
+        channels: image.channels,
+        outputs,
+        kernel,
+        stride: window.stride,
+        before: window.before,
+        after: window.after,
+        norm: norm.map(|norm| NormPlan { groups: norm.groups, eps: norm.eps }),
+        activation,
+        size: if upsample { SizePlan::Double } else { SizePlan::Same },
+        factor,
     }
 }

@@ -1,7 +1,8 @@
 //! What a layer may do to a value that depends on the network's input.
 
-use super::convolution::{self, Layer, Weights};
-use super::{Function, attention};
+use super::convolution::{self, Layer};
+use crate::tensor::Weights;
+use super::{Function, composite};
 use crate::net::Linear;
 use crate::tensor::Tensor;
 
@@ -59,17 +60,9 @@ pub trait Value: Clone {
         convolution::layer(self, layer, weights, residual)
     }
 
-    /// [`attention`] of heads of `channels` features each: `self` are the queries, all `[n, tokens·heads·channels]`, token by token.
+    /// [`attention`](super::attention) of heads of `channels` features each: `self` are the queries, all `[n, tokens·heads·channels]`, token by
+    /// token.
     fn attend(self, keys: Self, values: Self, tokens: usize, heads: usize, channels: usize) -> Self {
-        let split = |x: Self| {
-            x.linear_map(|t| {
-                let [rows, width] = t.dims();
-                convolution::swapped(t, tokens, heads, channels).reshape([rows * heads, width / heads])
-            })
-        };
-        attention(split(self), split(keys), split(values), tokens, channels).linear_map(|t| {
-            let [rows, width] = t.dims();
-            convolution::swapped(t.reshape([rows / heads, width * heads]), heads, tokens, channels)
-        })
+        composite::heads(self, keys, values, tokens, heads, channels)
     }
 }

@@ -4,7 +4,7 @@
 //! Ho 2021). Its derivatives in training are jets of second order: vᵀ(∇ₓs)v = −vᵀ(∇²E)v. The full gradient is one pass forward and one
 //! backward, whatever d is ([`Forward::gradient`](super::Forward::gradient)).
 
-use super::{Build, NetSettings, Network, Output, Stack};
+use super::{Family, Takes, NetSettings, Network, Output, Stack};
 use crate::data::EventShape;
 use crate::error::Result;
 use crate::key::Key;
@@ -16,11 +16,11 @@ fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) 
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Family> = Entry {
     name: "energy-mlp",
     aliases: &["energy"],
     summary: "plain perceptron with one output, an energy: the score is its gradient, and log p up to a constant comes with it",
     formula: "s = −∇E, E = ½‖z‖²/(σ² + σ_d²) + (σ_d/σ)·G_θ(z/√(σ² + σ_d²), σ)",
     source: "Hyvärinen 2005; Song & Ermon 2019",
-    value: build,
+    value: Family { build, takes: Takes::Rows },
 };

@@ -5,7 +5,7 @@
 //! Pre-normalised residual blocks (Xiong et al. 2020); the second matrix of each block and the output begin at 0, so the untrained
 //! network is F = 0 and the preconditioned score begins as that of a Gaussian.
 
-use super::{Build, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters};
+use super::{Family, Takes, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::Value;
@@ -115,13 +115,13 @@ fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) 
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Family> = Entry {
     name: "mlp",
     aliases: &["resmlp"],
     summary: "residual multilayer perceptron conditioned on the noise level: tables, 2-D densities, small images",
     formula: "h ← h + W₂ SiLU(W₁ norm(h) + W_e e(σ) + b)",
     source: "Xiong et al. 2020 (pre-normalised residual blocks); Karras et al. 2022 (preconditioning)",
-    value: build,
+    value: Family { build, takes: Takes::Rows },
 };
 
 #[cfg(test)]

@@ -137,5 +137,23 @@ pub struct NetSettings {
 /// Makes a network for one event shape with fresh parameters drawn from a key.
 pub type Build = fn(&NetSettings, &EventShape, Key, &Device) -> Result<Box<dyn Network>>;
 
+/// What a network can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Rows of any shape, as so many numbers.
+    Rows,
+    /// Images only, and moved ones as well: it treats all pixels alike, so they share one centre.
+    Images,
+}
+
+/// What a registry's row stands for.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Makes one.
+    pub build: Build,
+    /// What it can be given.
+    pub takes: Takes,
+}
+
 /// The networks a user may name.
-pub static NETS: &[Entry<Build>] = &[mlp::ENTRY, plain_mlp::ENTRY, energy_mlp::ENTRY];
+pub static NETS: &[Entry<Family>] = &[mlp::ENTRY, plain_mlp::ENTRY, energy_mlp::ENTRY, unet::ENTRY];

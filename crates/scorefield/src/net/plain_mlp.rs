@@ -3,7 +3,7 @@
 //! Without norms and residual paths it is the network that trains fastest here, and what smooth scores in few dimensions need. The last
 //! layer begins at 0, so the preconditioned score begins as that of a Gaussian.
 
-use super::{Build, NetSettings, Network, Output, Stack};
+use super::{Family, Takes, NetSettings, Network, Output, Stack};
 use crate::data::EventShape;
 use crate::error::Result;
 use crate::key::Key;
@@ -15,11 +15,11 @@ fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) 
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Family> = Entry {
     name: "plain-mlp",
     aliases: &["perceptron"],
     summary: "plain multilayer perceptron, depth hidden layers of one width: fast, for smooth scores in few dimensions",
     formula: "h ← SiLU(W h + b), F = W_L h + b_L",
     source: "Rumelhart, Hinton & Williams 1986; SiLU: Elfwing, Uchibe & Doya 2018",
-    value: build,
+    value: Family { build, takes: Takes::Rows },
 };

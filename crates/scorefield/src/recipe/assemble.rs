@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Model, Precondition};
-use crate::net::{LevelCount, NETS, NetSettings};
+use crate::net::unet::UNetConfig;
+use crate::net::{LevelCount, NETS, NetSettings, Network, Takes};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
@@ -62,11 +63,12 @@ impl Assembled {
     /// # Errors
     /// A setting out of range or a name that no registry has, data that cannot be read.
     pub fn new(resolved: &mut Resolved) -> Result<Self> {
+        resolved.read_net_config()?;
         let recipe = resolved.check()?;
         // Names first: a misspelt one must not wait for a download.
         let named = |key: &str, name: &str| (resolved.place(key), name.to_owned());
         let (place, name) = named("net.name", &recipe.net.name);
-        lookup(NETS, &place, &name)?;
+        let takes = lookup(NETS, &place, &name)?.value.takes;
         let (place, name) = named("noise.name", &recipe.noise.name);
         let noise = (lookup(NOISES, &place, &name)?.value)();
         let (place, name) = named("objective.name", &recipe.objective.name);
@@ -92,7 +94,7 @@ impl Assembled {
             Some(map) => Arc::new(Standardised::new(dataset.train.clone(), map.clone())),
             None => dataset.train.clone(),
         };
-        let precondition = measure(&dataset, standardise.as_ref())?;
+        let precondition = centred(measure(&dataset, standardise.as_ref())?, takes, dataset.origin);
 
         let mut levels = level_settings(&recipe);
         if schedule.name == "single" && levels.sigma.is_none() && method.value.needs != Needs::Noise {
@@ -179,10 +181,25 @@ pub(super) fn build_model(
     device: &Device,
 ) -> Result<Model> {
     let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
+    let key = Key::new(recipe.seed, Purpose::Init);
+    if let Some(text) = &recipe.net.config {
+        return Ok(Model::new(configured(text, &event, key, device)?, precondition, event, device));
+    }
     let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels };
-    let build = lookup(NETS, "net.name", &recipe.net.name)?.value;
-    let net = build(&sizes, &event, Key::new(recipe.seed, Purpose::Init), device)?;
+    let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
+    let net = build(&sizes, &event, key, device)?;
     Ok(Model::new(net, precondition, event, device))
+}
+
+/// The U-Net of a `net.config`.
+fn configured(text: &str, event: &data::EventShape, key: Key, device: &Device) -> Result<Box<dyn Network>> {
+    let config = UNetConfig::parse(text, "net.config")?;
+    match *event {
+        data::EventShape::Image { channels, height, width } if channels == config.in_channels => {
+            Ok(Box::new(config.init(height, width, key, device)?))
+        }
+        _ => Err(Error::setting("net.config", format!("in_channels of data of shape {event}"), config.in_channels)),
+    }
 }
 
 /// The recipe's schedule, whose open ends must have been filled in.
@@ -299,11 +316,18 @@ fn judge(recipe: &Recipe, needs: Needs, dataset: &Dataset, d: usize, resolved: &
     }))
 }
 
+/// What the source of a model from elsewhere begins with: its data are not known here.
+pub const IMPORTED: &str = "imported:";
+
 /// Any DATA of the contract, `density:…` included.
 ///
 /// # Errors
-/// Data that cannot be read or fetched.
+/// Data that cannot be read or fetched; the data of an imported model, which are not here.
 pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
+    if spec.starts_with(IMPORTED) {
+        return Err(Error::setting("DATA", "points to learn from", format!("{spec}: the data of an imported model are not here"))
+            .with_hint("an imported model can be used, not trained further; train a new one: scorefield train DATA --net-config config.json"));
+    }
     let Some(name) = spec.strip_prefix("density:") else {
         return data::open(spec, options);
     };
@@ -334,6 +358,20 @@ fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Preco
             .with_hint("rescale the data, or use --standardise on"));
     }
     Ok(Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative })
+}
+
+/// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of
+/// all. The variance about it is what the network's input has to be scaled by.
+fn centred(precondition: Precondition, takes: Takes, origin: Origin) -> Precondition {
+    if takes == Takes::Rows {
+        return precondition;
+    }
+    let d = precondition.mean.len();
+    let overall = precondition.mean.iter().map(|m| f64::from(*m)).sum::<f64>() / d as f64;
+    let centre = if matches!(origin, Origin::Images | Origin::Digits) { 0.5 } else { overall };
+    let about = precondition.mean.iter().map(|m| (f64::from(*m) - centre).powi(2)).sum::<f64>() / d as f64;
+    let sigma_data = (f64::from(precondition.sigma_data).powi(2) + about).sqrt() as f32;
+    Precondition { mean: vec![centre as f32; d], sigma_data, ..precondition }
 }
 
 fn config(recipe: &Recipe) -> TrainConfig {

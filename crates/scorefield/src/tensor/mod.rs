@@ -4,13 +4,16 @@
 
 mod accelerator;
 mod adamw;
+mod attention;
 mod device;
 mod directions;
 mod fused;
 mod gradient;
 mod image;
+mod image_layer;
 mod perceptron;
 
+pub use attention::attention;
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
 pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
@@ -19,6 +22,7 @@ pub(crate) use fused::EPSILON;
 pub use fused::{add_silu, layer_norm, silu, silu_slope};
 pub use gradient::{gradients, leaf};
 pub use image::{Image, Window, correlate};
+pub use image_layer::{ImageActivation, LayerPlan, NormPlan, SizePlan, Weights, image_layer};
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 
 /// An `[n, d]` tensor from row-major numbers.

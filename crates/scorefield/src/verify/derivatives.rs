@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Model, Precondition};
-use crate::net::{Build, LevelCount, NETS, NetSettings, unflatten};
+use crate::net::{Family, LevelCount, NETS, NetSettings, Takes, unflatten};
 use crate::oracle::Check;
 use crate::registry::Entry;
 use crate::score::ScoreJvp;
@@ -55,19 +55,15 @@ fn cases() -> Vec<Case> {
 }
 
 /// A small network with random weights, of vectors, or of images where it takes nothing else.
-fn model(net: &Entry<Build>, regime: Regime, settings: &Settings) -> Result<Model> {
+fn model(net: &Entry<Family>, regime: Regime, settings: &Settings) -> Result<Model> {
     let device = settings.device.clone().without_autodiff();
     let sizes = NetSettings { width: 16, depth: 1, embedding: 8, levels: LevelCount::Many };
     let key = Key::new(settings.seed, Purpose::Init);
-    let vectors = EventShape::Vector(3);
-    let (event, mut network) = match (net.value)(&sizes, &vectors, key, &device) {
-        Ok(network) => (vectors, network),
-        Err(_) => {
-            let image = EventShape::Image { channels: 1, height: 8, width: 8 };
-            let network = (net.value)(&sizes, &image, key, &device)?;
-            (image, network)
-        }
+    let event = match net.value.takes {
+        Takes::Rows => EventShape::Vector(3),
+        Takes::Images => EventShape::Image { channels: 1, height: 8, width: 8 },
     };
+    let mut network = (net.value.build)(&sizes, &event, key, &device)?;
     // Untrained networks are 0 in parts: draw every weight.
     let mut row = 0;
     unflatten(&mut *network, &device, |_, shape| {

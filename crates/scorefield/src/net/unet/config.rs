@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::jet::Function;
+use crate::net::NetSettings;
 use serde::{Deserialize, Serialize};
 
 /// Every setting of `UNet2DModel`. Made by [`UNetConfig::parse`], it is known to be one that can be built.
@@ -205,6 +206,27 @@ const IGNORED: [&str; 2] = ["_class_name", "_diffusers_version"];
 const MOST: usize = 1 << 14;
 
 impl UNetConfig {
+    /// What `width`, `depth` and `embedding` of a recipe stand for: `width` channels at full size and twice as many at half and quarter
+    /// size, as far as the sides can be halved; `depth` residual blocks each; attention in the middle.
+    pub fn of(settings: &NetSettings, channels: usize, height: usize, width: usize) -> Self {
+        let halvings = (0..2).take_while(|i| height.is_multiple_of(2 << i) && width.is_multiple_of(2 << i)).count();
+        let mut block_out_channels = vec![2 * settings.width; halvings + 1];
+        block_out_channels[0] = settings.width;
+        let groups = (1..=8).rev().find(|groups| settings.width.is_multiple_of(*groups)).unwrap_or(1);
+        Self {
+            sample_size: Some(if height == width { SampleSize::Square(height) } else { SampleSize::Sides([height, width]) }),
+            in_channels: channels,
+            out_channels: channels,
+            down_block_types: vec![DownBlock::Plain; halvings + 1],
+            up_block_types: vec![UpBlock::Plain; halvings + 1],
+            block_out_channels,
+            layers_per_block: settings.depth,
+            attention_head_dim: None,
+            norm_num_groups: groups,
+            ..Self::default()
+        }
+    }
+
     /// Reads a `config.json`; `place` is named in errors.
     ///
     /// # Errors

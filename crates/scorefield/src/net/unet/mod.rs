@@ -21,10 +21,12 @@ use self::embedding::{Features, Waves};
 use self::parts::{Around, Before, Conv, GroupNorm, Maker, Named, named};
 use self::resnet::{Resnet, Shape};
 use self::up::{Ascent, Channels, Up};
-use super::{Forward, Init, Parameter, Parameters};
+use super::{Family, Forward, Init, NetSettings, Network, Parameter, Parameters, Takes};
+use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::{Function, Image, Value, swapped};
 use crate::key::Key;
+use crate::registry::Entry;
 use crate::tensor::{Device, Tensor, column, repeated};
 
 /// The network. Its rows are images channel by channel, `[n, c·h·w]`, and its level c is diffusers' `timestep`.
@@ -186,6 +188,24 @@ impl UNet {
         self.config.act_fn.function().value(e)
     }
 }
+
+fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) -> Result<Box<dyn Network>> {
+    let EventShape::Image { channels, height, width } = *event else {
+        let problem = format!("{} numbers without an order", event.len());
+        return Err(Error::setting("net.name", "images for unet (mlp takes anything)", problem));
+    };
+    Ok(Box::new(UNetConfig::of(settings, channels, height, width).init(height, width, key, device)?))
+}
+
+/// The registry's row.
+pub(super) const ENTRY: Entry<Family> = Entry {
+    name: "unet",
+    aliases: &["unet2d", "UNet2DModel"],
+    summary: "convolutions on halved and doubled images, attention in the middle: images; diffusers' UNet2DModel",
+    formula: "h ← h + W₂ ∗ SiLU(norm(W₁ ∗ SiLU(norm(h)) + e(σ))), images kept on the way down joined on the way up",
+    source: "Ronneberger et al. 2015; Ho, Jain & Abbeel 2020; Song et al. 2021",
+    value: Family { build, takes: Takes::Images },
+};
 
 impl Forward for UNet {
     fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {

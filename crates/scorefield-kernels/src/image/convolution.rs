@@ -1,0 +1,214 @@
+//! Which way a convolution is computed, behind one face: frames in, sums out.
+//!
+//! Winograd's way takes a quarter of the multiplications of 3×3 filters, and pays where both numbers of channels are large enough that
+//! its transforms cost little beside the products. All else goes the direct way.
+
+use super::direct::Direct;
+use super::enter::Place;
+use super::{Frame, Layer, winograd};
+use crate::dispatch::Simd;
+
+/// The convolution of one layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Convolution {
+    Direct(Direct),
+    Winograd(Simd, Layer),
+}
+
+/// Numbers of a block's frame, gradient and sums that a core's second cache has room for.
+const ROOM: usize = 3 << 16;
+
+/// The fewest channels, in and out, for which Winograd's way is the faster one.
+const MANY: usize = 16;
+
+use Convolution::Winograd;
+
+impl Convolution {
+    pub(super) fn new(simd: Simd, layer: Layer) -> Self {
+        let Layer { kernel, stride, before, after, channels, outputs, .. } = layer;
+        if (kernel, stride, before, after) == (3, 1, 1, 1) && channels >= MANY && outputs >= MANY {
+            Winograd(simd, layer)
+        } else {
+            Self::direct(simd, layer)
+        }
+    }
+
+    pub(super) fn direct(simd: Simd, layer: Layer) -> Self {
+        Self::Direct(Direct { simd, layer })
+    }
+
+    fn layer(&self) -> &Layer {
+        match self {
+            Self::Direct(Direct { layer, .. }) | Winograd(_, layer) => layer,
+        }
+    }
+
+    /// c_out as the sums have it: a multiple of 16.
+    pub(super) fn wide(&self) -> usize {
+        self.layer().outputs.next_multiple_of(16)
+    }
+
+    /// Images in a block of `n`: as many as there is room for, but blocks enough for several threads.
+    pub(super) fn images(&self, n: usize) -> usize {
+        let (height, width) = self.layer().middle();
+        let most = match self {
+            Self::Direct(_) => ROOM / (self.place(1).frame.len() + self.gradient_len(1) + self.sums_len(1)),
+            Winograd(..) => winograd::images_per_block(height, width),
+        };
+        most.min(n.div_ceil(8)).max(1)
+    }
+
+    /// Where a is kept.
+    pub(super) fn place(&self, images: usize) -> Place {
+        let Layer { before, channels, .. } = *self.layer();
+        let (height, width) = self.layer().middle();
+        match self {
+            Self::Direct(direct) => Place { frame: direct.frame(images), edge: before, height, width },
+            Winograd(..) => Place { frame: winograd::frame(images, height, width, channels), edge: 1, height, width },
+        }
+    }
+
+    /// Where the gradient by the sums is kept.
+    pub(super) fn gradient_place(&self, images: usize) -> Place {
+        let (height, width) = self.layer().output();
+        match self {
+            Self::Direct(direct) => {
+                let (frame, edge) = direct.gradient_frame(images);
+                Place { frame, edge, height, width }
+            }
+            Winograd(..) => Place { frame: Frame { images, height, width, channels: self.wide() }, edge: 0, height, width },
+        }
+    }
+
+    /// Numbers to have for [`gradient_place`](Self::gradient_place).
+    pub(super) fn gradient_len(&self, images: usize) -> usize {
+        match self {
+            Self::Direct(direct) => direct.gradient_len(images),
+            Winograd(..) => self.sums_len(images),
+        }
+    }
+
+    /// Where the gradient by a is written.
+    pub(super) fn input_place(&self, images: usize) -> Place {
+        let place = self.place(images);
+        match self {
+            Self::Direct(_) => {
+                let Place { height, width, .. } = place;
+                let channels = self.layer().channels.next_multiple_of(16);
+                Place { frame: Frame { images, height, width, channels }, edge: 0, height, width }
+            }
+            Winograd(..) => place,
+        }
+    }
+
+    /// Numbers of the sums `[images, h', w', c_out]`, c_out as [`wide`](Self::wide) has it.
+    pub(super) fn sums_len(&self, images: usize) -> usize {
+        let (height, width) = self.layer().output();
+        images * height * width * self.wide()
+    }
+
+    /// Numbers of the weights, packed for [`forward`](Self::forward).
+    pub(super) fn weights_len(&self) -> usize {
+        match self {
+            Self::Direct(direct) => direct.weights_len(),
+            Winograd(_, layer) => winograd::weights_len(layer.channels, layer.outputs),
+        }
+    }
+
+    /// Numbers of the weights, packed for [`backward`](Self::backward).
+    pub(super) fn transpose_len(&self) -> usize {
+        match self {
+            Self::Direct(direct) => direct.transpose_len(),
+            Winograd(_, layer) => winograd::weights_len(layer.outputs, layer.channels),
+        }
+    }
+
+    /// Packs the weights for [`forward`](Self::forward).
+    pub(super) fn pack<'a>(&self, w: &[f32], space: &'a mut [f32]) -> Packed<'a> {
+        match *self {
+            Self::Direct(direct) => {
+                direct.pack(w, space);
+                Packed::Direct(space)
+            }
+            Winograd(simd, Layer { channels, outputs, .. }) => {
+                Packed::Winograd(winograd::Weights::forward(simd, w, channels, outputs, space))
+            }
+        }
+    }
+
+    /// Packs the weights for [`backward`](Self::backward).
+    pub(super) fn pack_transpose<'a>(&self, w: &[f32], space: &'a mut [f32]) -> Packed<'a> {
+        match *self {
+            Self::Direct(direct) => {
+                direct.pack_transpose(w, space);
+                Packed::Direct(space)
+            }
+            Winograd(simd, Layer { channels, outputs, .. }) => {
+                Packed::Winograd(winograd::Weights::backward(simd, w, channels, outputs, space))
+            }
+        }
+    }
+
+    /// `out` `[images, h', w', wide]` = W ∗ `a`.
+    pub(super) fn forward(&self, images: usize, a: &[f32], packed: Packed<'_>, out: &mut [f32]) {
+        match (*self, packed) {
+            (Self::Direct(direct), Packed::Direct(packed)) => direct.forward(images, a, packed, out),
+            (Winograd(simd, layer), Packed::Winograd(weights)) => {
+                let (height, width) = layer.middle();
+                winograd::forward(simd, self.place(images).frame, height, width, a, weights, out);
+            }
+            _ => unreachable!("weights packed for another way"),
+        }
+    }
+
+    /// From the gradient `g` by the sums: that by a to `da`, if wanted, and what the block gives to that by the weights is added to `sum`.
+    /// Gives `da` back.
+    pub(super) fn backward<'a>(
+        &self,
+        images: usize,
+        a: &[f32],
+        g: &[f32],
+        transpose: Packed<'_>,
+        mut da: Option<&'a mut [f32]>,
+        sum: &mut [f32],
+    ) -> Option<&'a mut [f32]> {
+        match (*self, transpose) {
+            (Self::Direct(direct), Packed::Direct(transpose)) => {
+                direct.accumulate(images, a, g, sum);
+                if let Some(da) = &mut da {
+                    direct.backward(images, g, transpose, da);
+                }
+            }
+            (Winograd(simd, layer), Packed::Winograd(weights)) => {
+                let (height, width) = layer.middle();
+                winograd::backward(simd, self.place(images).frame, height, width, a, g, weights, da.as_deref_mut(), sum);
+            }
+            _ => unreachable!("weights packed for another way"),
+        }
+        da
+    }
+
+    /// Numbers of what [`backward`](Self::backward) adds to.
+    pub(super) fn sum_len(&self) -> usize {
+        let Layer { kernel, channels, .. } = *self.layer();
+        match self {
+            Self::Direct(_) => kernel * kernel * channels * self.wide(),
+            Winograd(..) => 36 * channels.next_multiple_of(16) * self.wide(),
+        }
+    }
+
+    /// `gw` `[c_out, c, k, k]` from the sum over all blocks.
+    pub(super) fn weight_gradient(&self, sum: &[f32], gw: &mut [f32]) {
+        match *self {
+            Self::Direct(direct) => direct.weight_gradient(sum, gw),
+            Winograd(simd, Layer { channels, outputs, .. }) => winograd::weight_gradient(simd, sum, channels, outputs, gw),
+        }
+    }
+}
+
+/// Weights as one of the ways reads them.
+#[derive(Clone, Copy)]
+pub(super) enum Packed<'a> {
+    Direct(&'a [f32]),
+    Winograd(winograd::Weights<'a>),
+}

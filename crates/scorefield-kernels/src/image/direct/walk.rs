@@ -1,0 +1,70 @@
+//! Where the numbers of a pixel are: images, rows and pixels each at a step of their own, so that one kernel runs over dense images,
+//! over frames, and over every second pixel of either.
+
+/// The numbers of pixel (i, y, x) begin at `first` + i·`image` + y·`row` + x·`pixel`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
+    pub(super) first: usize,
+    pub(super) image: usize,
+    pub(super) row: usize,
+    pub(super) pixel: usize,
+}
+
+/// Images, rows and pixels of a row.
+pub(super) type Extent = [usize; 3];
+
+impl Walk {
+    /// Through dense images of `channels` numbers a pixel.
+    pub(super) fn dense([_, height, width]: Extent, channels: usize) -> Self {
+        Self { first: 0, image: height * width * channels, row: width * channels, pixel: channels }
+    }
+
+    /// Where pixel (0, 0) of image i, row y is.
+    #[inline(always)]
+    pub(super) fn at(self, image: usize, y: usize) -> usize {
+        self.first + image * self.image + y * self.row
+    }
+
+    /// Whether `reach` numbers from each pixel on lie within `len`.
+    pub(super) fn fits(self, [images, height, width]: Extent, reach: usize, len: usize) -> bool {
+        if images * height * width == 0 {
+            return true;
+        }
+        let steps = [(images - 1, self.image), (height - 1, self.row), (width - 1, self.pixel)];
+        let last = steps.iter().try_fold(self.first, |at, (n, step)| at.checked_add(n.checked_mul(*step)?));
+        last.and_then(|at| at.checked_add(reach)).is_some_and(|end| end <= len)
+    }
+}
+
+/// What of an image goes into one pixel of a convolution: `rows` stretches of `run` numbers, the taps of a row of the kernel lying one
+/// after the other, `step` apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taps {
+    pub(super) rows: usize,
+    pub(super) step: usize,
+    pub(super) run: usize,
+}
+
+impl Taps {
+    /// Numbers that go into a pixel.
+    pub(super) fn len(self) -> usize {
+        self.rows * self.run
+    }
+
+    /// From the first number to past the last.
+    pub(super) fn reach(self) -> usize {
+        if self.len() == 0 { 0 } else { (self.rows - 1) * self.step + self.run }
+    }
+}
+
+/// One row of pixels in place of several, and one image in place of several, where nothing lies between them: longer rows leave fewer
+/// pixels over from the tiles.
+pub(super) fn join([mut images, mut height, mut width]: Extent, walks: [Walk; 2]) -> Extent {
+    if walks.iter().all(|w| w.row == width * w.pixel) {
+        (height, width) = (1, height * width);
+        if walks.iter().all(|w| w.image == width * w.pixel) {
+            (images, width) = (1, images * width);
+        }
+    }
+    [images, height, width]
+}

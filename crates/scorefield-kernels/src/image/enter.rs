@@ -1,0 +1,135 @@
+//! From x to what the convolution reads: a(u) of each pixel, doubled in both directions if asked, in a frame of zeros.
+
+use super::affine::{Affine, whole};
+use super::{Activation, Frame};
+use crate::activation::silu_of;
+use crate::dispatch::{Simd, simd};
+use crate::mlp::smooth;
+use std::mem::MaybeUninit;
+
+/// Where a block of images lies in its frame.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) frame: Frame,
+    /// Zeros above and left of an image.
+    pub(super) edge: usize,
+    /// Pixels of an image.
+    pub(super) height: usize,
+    pub(super) width: usize,
+}
+
+impl Place {
+    /// Zeros around image i.
+    pub(super) fn surround(&self, i: usize, to: &mut [f32]) {
+        let Self { frame, edge, height, width } = *self;
+        let start = |y: usize| frame.pixel(i, y, 0).start;
+        to[start(0)..start(edge)].fill(0.0);
+        for y in edge..edge + height {
+            let row = &mut to[start(y)..][..frame.width * frame.channels];
+            row[..edge * frame.channels].fill(0.0);
+            row[(edge + width) * frame.channels..].fill(0.0);
+        }
+        to[start(edge + height)..(i + 1) * frame.len() / frame.images].fill(0.0);
+    }
+
+    /// The pixels of row y of image i.
+    pub(super) fn row<'a>(&self, i: usize, y: usize, to: &'a mut [f32]) -> &'a mut [f32] {
+        let first = self.frame.pixel(i, y + self.edge, self.edge).start;
+        &mut to[first..][..self.width * self.frame.channels]
+    }
+}
+
+/// What is done to x before the convolution.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    /// Whether u = x.
+    pub(super) plain: bool,
+    pub(super) activation: Option<Activation>,
+    /// 2 for images doubled in both directions, else 1.
+    pub(super) times: usize,
+}
+
+/// Writes image i of a block, `x` `[h, w, c]`, to its place; `row` has room for a row of x.
+#[allow(clippy::too_many_arguments, reason = "one image on its way")]
+pub(super) fn enter(
+    simd: Simd,
+    entry: Entry,
+    affine: &Affine,
+    x: &[f32],
+    channels: usize,
+    place: Place,
+    i: usize,
+    row: &mut [f32],
+    to: &mut [f32],
+) {
+    let width = place.width / entry.times;
+    place.surround(i, to);
+    for (y, x) in x.chunks_exact(width * channels).enumerate() {
+        if entry.times == 1 && place.frame.channels == channels {
+            transform(simd, entry, affine, x, as_unwritten(place.row(i, y, to)));
+            continue;
+        }
+        transform(simd, entry, affine, x, as_unwritten(row));
+        for y in entry.times * y..entry.times * (y + 1) {
+            let to = place.row(i, y, to).chunks_exact_mut(entry.times * place.frame.channels);
+            for (from, to) in row.chunks_exact(channels).zip(to) {
+                for to in to.chunks_exact_mut(place.frame.channels) {
+                    to[..channels].copy_from_slice(from);
+                    to[channels..].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// All of `to` = a((x − μ)γ + β), for pixels one after the other.
+pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], to: &mut [MaybeUninit<f32>]) {
+    if entry.plain && entry.activation.is_none() {
+        to.write_copy_of_slice(x);
+        return;
+    }
+    let run = match entry.activation {
+        None => straight,
+        Some(Activation::Silu) => silu,
+        Some(Activation::Softplus) => softplus,
+        Some(Activation::Tanh) => tanh,
+        Some(Activation::Gelu) => gelu,
+    };
+    run(simd, x, &affine.mean, &affine.gain, &affine.offset, to);
+}
+
+/// The same numbers, to be written over.
+fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+    // SAFETY: the layouts are the same, and `transform`, the only one to use this, writes nothing but numbers.
+    unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
+}
+
+simd! {
+    fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| u);
+    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, silu_of);
+    fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::softplus(u)[0]);
+    fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::tanh(u)[0]);
+    fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::gelu(u)[0]);
+}
+
+#[inline(always)]
+fn body(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>], a: impl Fn(f32) -> f32) {
+    let period = mean.len();
+    for (x, to) in x.chunks(period).zip(to.chunks_mut(period)) {
+        for i in whole(x.len())..x.len() {
+            to[i].write(a((x[i] - mean[i]) * gain[i] + offset[i]));
+        }
+        let ((x, _), (to, _)) = (x.as_chunks::<16>(), to.as_chunks_mut::<16>());
+        let ((mean, _), (gain, _), (offset, _)) = (mean.as_chunks::<16>(), gain.as_chunks::<16>(), offset.as_chunks::<16>());
+        for ((((x, to), mean), gain), offset) in x.iter().zip(to).zip(mean).zip(gain).zip(offset) {
+            for i in 0..16 {
+                to[i].write(a((x[i] - mean[i]) * gain[i] + offset[i]));
+            }
+        }
+    }
+}

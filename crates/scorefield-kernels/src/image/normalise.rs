@@ -1,0 +1,126 @@
+//! y = a(norm(x)·scale + offset) as a pass of its own, where no convolution follows that it could be part of.
+
+use super::affine::Affine;
+use super::backward::over_images;
+use super::chain::{Gradient, chain};
+use super::enter::{Entry, transform};
+use super::layer::of_image;
+use super::{Activation, Norm, Wanted, uninit};
+use crate::dispatch::active;
+use crate::matrix::scratch;
+use crate::share::is_worth_sharing;
+use rayon::prelude::*;
+use std::mem::MaybeUninit;
+
+/// The shape of such a pass, over x `[n, pixels, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    /// h·w.
+    pub pixels: usize,
+    /// c.
+    pub channels: usize,
+    /// The norm, if any.
+    pub norm: Option<Norm>,
+    /// a, if any.
+    pub activation: Option<Activation>,
+}
+
+impl Plan {
+    fn entry(&self, scale: &[f32], offset: &[f32]) -> Entry {
+        Entry { plain: self.norm.is_none() && scale.is_empty() && offset.is_empty(), activation: self.activation, times: 1 }
+    }
+
+    fn check(&self, x: &[f32], scale: &[f32], offset: &[f32]) -> usize {
+        let Self { pixels, channels, norm, .. } = *self;
+        assert!(pixels * channels > 0 && norm.is_none_or(|n| n.groups > 0 && channels.is_multiple_of(n.groups)), "normalise: {self:?}");
+        let n = x.len() / (pixels * channels);
+        let each = |given: &[f32]| given.is_empty() || given.len() == channels || given.len() == n * channels;
+        assert!(
+            x.len() == n * pixels * channels && each(scale) && each(offset),
+            "normalise: x {}, scale {}, offset {}, for {self:?}",
+            x.len(),
+            scale.len(),
+            offset.len()
+        );
+        n
+    }
+}
+
+/// y as x `[n, pixels, channels]`; `scale` and `offset` are `[c]`, `[n, c]` or empty.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f32> {
+    plan.check(x, scale, offset);
+    let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
+    let image = |affine: &mut Affine, i: usize, y: &mut [MaybeUninit<f32>]| {
+        let x = &x[i * size..][..size];
+        affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
+        transform(active(), entry, affine, x, y);
+    };
+    // SAFETY: the images make up all of y, and each is written.
+    unsafe {
+        uninit::vector(x.len(), |y| {
+            if is_worth_sharing(x.len(), 500) {
+                let images = y.par_chunks_mut(size).enumerate();
+                images.for_each_init(|| Affine::new(channels), |affine, (i, y)| image(affine, i, y));
+            } else {
+                let mut affine = Affine::new(channels);
+                y.chunks_mut(size).enumerate().for_each(|(i, y)| image(&mut affine, i, y));
+            }
+        })
+    }
+}
+
+/// The gradients by x (empty if not wanted), scale and offset, from `g` by y.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub fn normalise_backward(
+    plan: &Plan,
+    x: &[f32],
+    scale: &[f32],
+    offset: &[f32],
+    g: &[f32],
+    wanted: Wanted,
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let n = plan.check(x, scale, offset);
+    assert!(g.len() == x.len(), "normalise: a gradient of {} numbers, not {}", g.len(), x.len());
+    let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
+    let by_image = |given: &[f32]| vec![0.0; if given.is_empty() { 0 } else { n * channels }];
+    let (mut by_scale, mut by_offset) = (by_image(scale), by_image(offset));
+    let image = |affine: &mut Affine, i: usize, to: Gradient<'_>| {
+        let x = &x[i * size..][..size];
+        affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
+        scratch::with([size], |[d]| {
+            d.copy_from_slice(&g[i * size..][..size]);
+            chain(active(), entry, plan.norm, affine, x, d, to);
+        });
+    };
+    let mut all = |gx: &mut [MaybeUninit<f32>]| {
+        let (mut gx, mut by_scale, mut by_offset) =
+            (gx.chunks_mut(size), by_scale.chunks_mut(channels), by_offset.chunks_mut(channels));
+        let gradients = (0..n).map(|i| {
+            let (scale, offset) = (by_scale.next().unwrap_or_default(), by_offset.next().unwrap_or_default());
+            (i, Gradient { x: gx.next(), scale, offset })
+        });
+        let gradients: Vec<_> = gradients.collect();
+        if is_worth_sharing(x.len(), 700) {
+            gradients.into_par_iter().for_each_init(|| Affine::new(channels), |affine, (i, to)| image(affine, i, to));
+        } else {
+            let mut affine = Affine::new(channels);
+            gradients.into_iter().for_each(|(i, to)| image(&mut affine, i, to));
+        }
+    };
+    let gx = match wanted {
+        // SAFETY: the images make up all of x, and the gradient by each is written.
+        Wanted::All => unsafe { uninit::vector(x.len(), all) },
+        Wanted::Parameters => {
+            all(&mut []);
+            Vec::new()
+        }
+    };
+    let shared =
+        |by_image: Vec<f32>, given: &[f32]| if given.len() == channels && n != 1 { over_images(&by_image, channels) } else { by_image };
+    (gx, shared(by_scale, scale), shared(by_offset, offset))
+}
