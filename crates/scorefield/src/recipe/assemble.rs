@@ -180,15 +180,19 @@ pub(super) fn build_model(
     event: data::EventShape,
     device: &Device,
 ) -> Result<Model> {
-    let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
     let key = Key::new(recipe.seed, Purpose::Init);
     if let Some(text) = &recipe.net.config {
         return Ok(Model::new(configured(text, &event, key, device)?, precondition, event, device));
     }
-    let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels };
     let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
-    let net = build(&sizes, &event, key, device)?;
+    let net = build(&net_settings(recipe), &event, key, device)?;
     Ok(Model::new(net, precondition, event, device))
+}
+
+/// The sizes that a recipe names.
+pub(super) fn net_settings(recipe: &Recipe) -> NetSettings {
+    let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
+    NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels }
 }
 
 /// The U-Net of a `net.config`.
