@@ -2,7 +2,7 @@
 """Whether scorefield and diffusers compute the same from the same weights, both ways.
 
 Nine random UNet2DModels with their schedulers are saved by diffusers, imported by the command, and the scores of a few points at a few
-noise levels compared with PyTorch's in double precision; then they are exported again, opened by diffusers as model, scheduler and
+noise levels compared with PyTorch's; then they are exported again, opened by diffusers as model, scheduler and
 pipeline, and compared once more. At last a U-Net is trained on the digits for a few steps, exported, and its denoiser compared.
 
     pip install torch diffusers==0.36.0 safetensors && cargo build --release
@@ -15,6 +15,10 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import warnings
+
+# Before diffusers, which warns while it is imported.
+warnings.filterwarnings("ignore")
 
 import diffusers
 import numpy as np
@@ -75,9 +79,19 @@ def log_levels(scheduler):
     return 0.5 * np.log((1 - alphas) / alphas)
 
 
+def in_double(model):
+    """The model as a function of doubles; in double precision itself it cannot be, because the filters of Skip blocks are single."""
+    def apply(x, c):
+        output = model(x.to(model.dtype), c.to(model.dtype))
+        output.sample = output.sample.double()
+        return output
+    return apply
+
+
 def reference(model, scheduler, x, sigma):
-    """The score in double precision by diffusers' own conventions."""
+    """The score by diffusers' own conventions: the network in its own precision, the rest in double."""
     x = torch.tensor(x, dtype=torch.float64)
+    model = in_double(model)
     with torch.no_grad():
         if isinstance(scheduler, ScoreSdeVeScheduler):
             return model(x, torch.full((len(x),), sigma, dtype=torch.float64)).sample.numpy()
@@ -134,8 +148,7 @@ def both_ways(i, name, config, scheduler, folder):
         scheduler.save_pretrained(there / "scheduler")
     if "half" in name:
         weaken(there / "unet" / "diffusion_pytorch_model.safetensors", True)
-        model = model.half()
-    model = model.double()
+        model = model.half().float()
     command(["import", there, "--out", run])
     x = np.random.default_rng(i).normal(size=(3, model.config.in_channels, *np.broadcast_to(config["sample_size"], 2)))
     cases = [((1 + sigma**2) ** 0.5 * x, sigma) for sigma in levels(scheduler)]
@@ -143,7 +156,7 @@ def both_ways(i, name, config, scheduler, folder):
     wanted = [reference(model, scheduler, x, sigma) for x, sigma in cases]
     imported = max(difference(scores(run, x, sigma, folder), want) for (x, sigma), want in zip(cases, wanted))
     command(["export", run, "--format", "diffusers", back])
-    again = UNet2DModel.from_pretrained(back).double().eval()
+    again = UNet2DModel.from_pretrained(back).eval()
     pipeline = DiffusionPipeline.from_pretrained(back)
     exported = max(difference(reference(again, pipeline.scheduler, x, sigma), want) for (x, sigma), want in zip(cases, wanted))
     same = all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
@@ -156,7 +169,7 @@ def trained(folder):
     command(["train", "digits", "--net", "unet", "--width", "16", "--depth", "1", "--steps", "30", "--batch", "32", "--lr", "0.01", "--ema", "5",
              "--out", run])
     command(["export", run, "--format", "diffusers", out])
-    model = UNet2DModel.from_pretrained(out).double().eval()
+    model = UNet2DModel.from_pretrained(out).eval()
     pipeline = DiffusionPipeline.from_pretrained(out)
     x = np.float32(np.random.default_rng(0).normal(size=(4, 1, 8, 8)))
     worst = 0.0
@@ -165,6 +178,7 @@ def trained(folder):
         # x_d = 2x - 1 and sigma_d = 2 sigma, so the score of x is twice that of x_d.
         want = 2 * reference(model, pipeline.scheduler, 2 * noisy.astype(np.float64) - 1, 2 * sigma)
         worst = max(worst, difference(scores(run, noisy, sigma, folder), want))
+    pipeline.set_progress_bar_config(disable=True)
     images = pipeline(num_inference_steps=5, output_type="np").images
     return worst, np.isfinite(images).all() and images.shape == (1, 8, 8, 1)
 

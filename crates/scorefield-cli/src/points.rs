@@ -1,6 +1,6 @@
 //! Points from a file, in the file's order, to be evaluated one by one.
 
-use scorefield::data::{self, Origin, Dequantise, Options, all};
+use scorefield::data::{self, Dequantise, Options, Origin, all};
 use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::posterior::Observation;

@@ -226,7 +226,12 @@ mod tests {
             Ok(key.at(row).normal(0, 1, shape.iter().product()).iter().map(|z| perturb * z).collect())
         })
         .unwrap();
-        Model::new(net, Precondition { mean: vec![1.0, -1.0], sigma_data: 0.7, regime, conditioning: Conditioning::Relative }, event, &device)
+        Model::new(
+            net,
+            Precondition { mean: vec![1.0, -1.0], sigma_data: 0.7, regime, conditioning: Conditioning::Relative },
+            event,
+            &device,
+        )
     }
 
     #[test]
@@ -315,7 +320,12 @@ mod tests {
                 let values = Key::new(2, Purpose::Init).normal(row, 1, p.len()).into_iter().map(|z| size * z).collect();
                 p.update(|_| vector(values, &device).require_grad());
             });
-            let m = Model::new(net, Precondition { mean: vec![0.3; d], sigma_data: 0.7, regime, conditioning: Conditioning::Relative }, event, &device);
+            let m = Model::new(
+                net,
+                Precondition { mean: vec![0.3; d], sigma_data: 0.7, regime, conditioning: Conditioning::Relative },
+                event,
+                &device,
+            );
             let sigma = vector((0..n).map(|i| 0.2 + 0.3 * i as f32).collect(), &device);
             let x = matrix(Key::new(3, Purpose::Data).normal(0, n, d), n, d, &device);
             assert!(m.net().diagonal(x.clone(), &sigma).is_some());

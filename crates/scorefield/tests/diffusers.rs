@@ -141,8 +141,14 @@ fn layers(settings: &[(&str, &str)]) -> Layers {
 fn a_trained_run_is_the_same_model_in_diffusers_units() {
     let at = tempfile::tempdir().unwrap();
     let (run, out, again) = (at.path().join("run"), at.path().join("out"), at.path().join("again"));
-    let settings =
-        [("data.source", "digits"), ("net.name", "unet"), ("net.width", "8"), ("net.depth", "1"), ("train.steps", "3"), ("train.batch", "8")];
+    let settings = [
+        ("data.source", "digits"),
+        ("net.name", "unet"),
+        ("net.width", "8"),
+        ("net.depth", "1"),
+        ("train.steps", "3"),
+        ("train.batch", "8"),
+    ];
     let rest = [("train.lr", "0.05"), ("train.warmup", "0"), ("train.ema", "1"), ("train.decay", "constant")];
     let resolved = layers(&[&settings[..], &rest].concat()).build().unwrap();
     train_new(resolved, &run, &Device::flex(), &mut ()).unwrap();
@@ -225,10 +231,15 @@ fn weights_that_do_not_fit_are_named() {
     assert!(empty.contains("shape [0]"), "{empty}");
     let nan = of(|t| t.iter_mut().filter(|t| t.name == "conv_in.bias").for_each(|t| t.values[2] = f32::NAN));
     assert!(nan.contains("tensor conv_in.bias): weight 2 is NaN"), "{nan}");
-    let cut = refusal(&small(), &ddpm(), |_| (), |dir| {
-        let bytes = fs::read(dir.join(WEIGHTS)).unwrap();
-        fs::write(dir.join(WEIGHTS), &bytes[..bytes.len() - 5]).unwrap();
-    });
+    let cut = refusal(
+        &small(),
+        &ddpm(),
+        |_| (),
+        |dir| {
+            let bytes = fs::read(dir.join(WEIGHTS)).unwrap();
+            fs::write(dir.join(WEIGHTS), &bytes[..bytes.len() - 5]).unwrap();
+        },
+    );
     assert!(cut.contains("not in the file"), "{cut}");
 }
 
@@ -256,16 +267,26 @@ fn what_is_not_supported_is_named() {
         (refusal(&small(), &ddpm(), |_| (), |dir| fs::write(dir.join("config.json"), "{").unwrap()), "not JSON"),
         (refusal(&small(), &ddpm(), |_| (), |dir| fs::remove_file(dir.join("config.json")).unwrap()), "no model of diffusers"),
         (
-            refusal(&small(), &ddpm(), |_| (), |dir| {
-                fs::rename(dir.join(WEIGHTS), dir.join("diffusion_pytorch_model.bin")).unwrap();
-            }),
+            refusal(
+                &small(),
+                &ddpm(),
+                |_| (),
+                |dir| {
+                    fs::rename(dir.join(WEIGHTS), dir.join("diffusion_pytorch_model.bin")).unwrap();
+                },
+            ),
             "a pickle",
         ),
         (
-            refusal(&small(), &ddpm(), |_| (), |dir| {
-                let index = json!({ "_class_name": "LDMPipeline", "vqvae": ["diffusers", "VQModel"], "unet": ["diffusers", "UNet2DModel"] });
-                fs::write(dir.join("model_index.json"), index.to_string()).unwrap();
-            }),
+            refusal(
+                &small(),
+                &ddpm(),
+                |_| (),
+                |dir| {
+                    let index = json!({ "_class_name": "LDMPipeline", "vqvae": ["diffusers", "VQModel"], "unet": ["diffusers", "UNet2DModel"] });
+                    fs::write(dir.join("model_index.json"), index.to_string()).unwrap();
+                },
+            ),
             "VQModel",
         ),
     ];
@@ -278,7 +299,8 @@ fn what_is_not_supported_is_named() {
 fn runs_that_diffusers_has_no_form_for_are_refused() {
     let at = tempfile::tempdir().unwrap();
     let (run, out) = (at.path().join("run"), at.path().join("out"));
-    let settings = [("data.source", "digits"), ("net.width", "8"), ("net.depth", "1"), ("train.steps", "1"), ("train.batch", "8")];
+    let settings =
+        [("data.source", "digits"), ("net.width", "8"), ("net.depth", "1"), ("train.steps", "1"), ("train.batch", "8")];
     train_new(layers(&settings).build().unwrap(), &run, &Device::flex(), &mut ()).unwrap();
     let error = export(&run, &out, &Device::flex()).unwrap_err();
     assert!(error.to_string().contains("mlp has no form in diffusers") && !out.exists(), "{error}");

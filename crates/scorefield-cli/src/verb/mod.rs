@@ -22,8 +22,22 @@ use crate::output::Answer;
 use crate::session::Session;
 
 /// The verbs as they are typed.
-pub const NAMES: &[&str] =
-    &["demo", "train", "sample", "score", "denoise", "fisher", "export", "import", "verify", "list", "runs", "doctor", "bench", "completions"];
+pub const NAMES: &[&str] = &[
+    "demo",
+    "train",
+    "sample",
+    "score",
+    "denoise",
+    "fisher",
+    "export",
+    "import",
+    "verify",
+    "list",
+    "runs",
+    "doctor",
+    "bench",
+    "completions",
+];
 
 /// Does what a verb says.
 ///

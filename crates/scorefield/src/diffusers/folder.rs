@@ -37,7 +37,9 @@ impl Files {
         let scheduler = part("scheduler").unwrap_or_else(|| dir.to_path_buf()).join(SCHEDULER);
         let config = unet.join(CONFIG);
         if !config.is_file() {
-            return Err(Error::file(&config, "missing: no model of diffusers").with_hint(format!("DIR holds {CONFIG}, or unet/{CONFIG}")));
+            return Err(
+                Error::file(&config, "missing: no model of diffusers").with_hint(format!("DIR holds {CONFIG}, or unet/{CONFIG}"))
+            );
         }
         let whole = std::fs::canonicalize(dir).map_err(|e| Error::read(dir, &e))?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -55,7 +57,9 @@ fn weights(unet: &Path) -> Result<PathBuf> {
         return Ok(half);
     }
     let hint = "in Python: UNet2DModel.from_pretrained(DIR).save_pretrained(NEW, safe_serialization=True)";
-    for name in ["diffusion_pytorch_model.bin", "diffusion_model.pt", "diffusion_pytorch_model.pth", "pytorch_model.bin", "model.pth"] {
+    for name in
+        ["diffusion_pytorch_model.bin", "diffusion_model.pt", "diffusion_pytorch_model.pth", "pytorch_model.bin", "model.pth"]
+    {
         if unet.join(name).exists() {
             let problem = "a pickle, which can run any program when it is read; only safetensors files are read";
             return Err(Error::file(unet.join(name), problem).with_hint(hint));

@@ -54,16 +54,16 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
         None if config.time_embedding_type == TimeEmbedding::Fourier => Scheduler::ve(VE_RANGE),
         None => {
             let problem = "no scheduler_config.json beside it, which says what noise levels the time steps are";
-            return Err(Error::file(&files.config, problem).with_hint("add the one that the model was trained with, as DDPMScheduler().save_pretrained(DIR) writes it"));
+            return Err(Error::file(&files.config, problem)
+                .with_hint("add the one that the model was trained with, as DDPMScheduler().save_pretrained(DIR) writes it"));
         }
     };
     check_levels(&config, &scheduler, &files.config)?;
     let event = EventShape::new(&[config.in_channels, height, width])
         .map_err(|e| Error::file_at(&files.config, "sample_size", e.to_string()))?;
     let device = device.clone().without_autodiff();
-    let mut net = config
-        .init(height, width, Key::new(0, Purpose::Init), &device)
-        .map_err(|e| Error::file(&files.config, e.to_string()))?;
+    let mut net =
+        config.init(height, width, Key::new(0, Purpose::Init), &device).map_err(|e| Error::file(&files.config, e.to_string()))?;
     fill(&mut net, &mut TensorReader::open(&files.weights)?, &device)?;
 
     let mut recipe = RawRecipe::default();

@@ -31,7 +31,11 @@ mod tests {
             let apply = |weight: &[f32], c: f64| -> Vec<f64> {
                 let mut features: Vec<f64> = frequencies.iter().map(|f| (f * c).cos()).collect();
                 let sines = frequencies.iter().map(|f| (f * c).sin());
-                if cosines_first { features.extend(sines) } else { features.splice(0..0, sines.collect::<Vec<_>>()); }
+                if cosines_first {
+                    features.extend(sines)
+                } else {
+                    features.splice(0..0, sines.collect::<Vec<_>>());
+                }
                 features.push(0.0);
                 weight.chunks(7).map(|row| row.iter().zip(&features).map(|(w, x)| f64::from(*w) * x).sum()).collect()
             };

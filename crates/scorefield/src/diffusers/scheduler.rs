@@ -28,10 +28,22 @@ const UNSIGNED: (f32, f32) = (0.0, 1.0);
 
 /// Those that draw from a model of numbered time steps, each in its own way; the model is the same.
 const DISCRETE: &[&str] = &[
-    "DDPMScheduler", "DDPMParallelScheduler", "DDIMScheduler", "DDIMParallelScheduler", "DDIMInverseScheduler", "PNDMScheduler",
-    "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler",
-    "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "LMSDiscreteScheduler",
-    "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+    "DDPMScheduler",
+    "DDPMParallelScheduler",
+    "DDIMScheduler",
+    "DDIMParallelScheduler",
+    "DDIMInverseScheduler",
+    "PNDMScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "DEISMultistepScheduler",
+    "UniPCMultistepScheduler",
+    "EulerDiscreteScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "LMSDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
 ];
 const EDM: &[&str] = &["EDMEulerScheduler", "EDMDPMSolverMultistepScheduler"];
 const VE: &str = "ScoreSdeVeScheduler";
@@ -46,7 +58,8 @@ impl Scheduler {
         let class = fields.get("_class_name").and_then(Value::as_str).unwrap_or("nothing").to_owned();
         let file = Fields { path, fields };
         if class == VE {
-            return Ok(Self::ve((file.number("sigma_min", 0.01)?, file.number("sigma_max", 1348.0)?))).and_then(|s| s.checked(path));
+            return Ok(Self::ve((file.number("sigma_min", 0.01)?, file.number("sigma_max", 1348.0)?)))
+                .and_then(|s| s.checked(path));
         }
         if EDM.contains(&class.as_str()) {
             file.must_be("prediction_type", &json!("epsilon"))?;
@@ -74,7 +87,11 @@ impl Scheduler {
     fn checked(self, path: &Path) -> Result<Self> {
         let (low, high) = self.sigma;
         if !(low > 0.0 && low < high && high.is_finite() && (high as f32).is_finite() && low as f32 > 0.0) {
-            return Err(Error::file_at(path, "sigma_min, sigma_max", format!("expected 0 < sigma_min < sigma_max, got {low} and {high}")));
+            return Err(Error::file_at(
+                path,
+                "sigma_min, sigma_max",
+                format!("expected 0 < sigma_min < sigma_max, got {low} and {high}"),
+            ));
         }
         if !(self.sigma_data > 0.0 && self.sigma_data.is_finite()) {
             return Err(Error::file_at(path, "sigma_data", format!("expected a positive number, got {}", self.sigma_data)));
@@ -125,9 +142,9 @@ impl Fields<'_> {
     fn number(&self, key: &str, default: f64) -> Result<f64> {
         match self.get(key) {
             None => Ok(default),
-            Some(value) => value
-                .as_f64()
-                .ok_or_else(|| Error::file_at(self.path, key.to_owned(), format!("expected a number, got {value}"))),
+            Some(value) => {
+                value.as_f64().ok_or_else(|| Error::file_at(self.path, key.to_owned(), format!("expected a number, got {value}")))
+            }
         }
     }
 

@@ -329,8 +329,14 @@ pub const IMPORTED: &str = "imported:";
 /// Data that cannot be read or fetched; the data of an imported model, which are not here.
 pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
     if spec.starts_with(IMPORTED) {
-        return Err(Error::setting("DATA", "points to learn from", format!("{spec}: the data of an imported model are not here"))
-            .with_hint("an imported model can be used, not trained further; train a new one: scorefield train DATA --net-config config.json"));
+        return Err(Error::setting(
+            "DATA",
+            "points to learn from",
+            format!("{spec}: the data of an imported model are not here"),
+        )
+        .with_hint(
+            "an imported model can be used, not trained further; train a new one: scorefield train DATA --net-config config.json",
+        ));
     }
     let Some(name) = spec.strip_prefix("density:") else {
         return data::open(spec, options);
@@ -352,7 +358,12 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
 fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
     let regime = Regime::Noisy;
     if standardise.is_some() {
-        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0, regime, conditioning: Conditioning::Relative });
+        return Ok(Precondition {
+            mean: vec![0.0; dataset.train.event().len()],
+            sigma_data: 1.0,
+            regime,
+            conditioning: Conditioning::Relative,
+        });
     }
     let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
     // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.

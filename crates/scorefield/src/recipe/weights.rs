@@ -91,7 +91,8 @@ pub const UNIT_VALUES: (f32, f32) = (0.0, 1.0);
 impl About {
     /// The same as words and arrays of a weight file. What is as in every model trained here is left out.
     pub(crate) fn words(&self) -> Result<(BTreeMap<String, String>, Vec<NamedTensor>)> {
-        let mut words = BTreeMap::from([("format".to_owned(), "scorefield".to_owned()), ("event".to_owned(), json(&self.event)?)]);
+        let mut words =
+            BTreeMap::from([("format".to_owned(), "scorefield".to_owned()), ("event".to_owned(), json(&self.event)?)]);
         if let Some(columns) = &self.columns {
             words.insert("columns".to_owned(), json(columns)?);
         }

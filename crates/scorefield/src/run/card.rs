@@ -60,7 +60,10 @@ impl Card {
         )?;
         writeln!(text, "| | |\n|---|---|")?;
         let imported = self.data.starts_with("imported:");
-        let points = self.points.map_or_else(|| if imported { "not known here" } else { "drawn fresh" }.to_owned(), |n| format!("{} points", count(n)));
+        let points = self.points.map_or_else(
+            || if imported { "not known here" } else { "drawn fresh" }.to_owned(),
+            |n| format!("{} points", count(n)),
+        );
         writeln!(text, "| data | `{}`, {points}, each {} |", self.data, shape.join(" × "))?;
         writeln!(text, "| objective | {} |", self.objective)?;
         writeln!(text, "| network | {}, {} parameters |", self.net, count(self.parameters))?;
@@ -83,11 +86,11 @@ impl Card {
             writeln!(text, "scorefield export {run} --format diffusers DIR")?;
         } else {
             writeln!(
-            text,
-            "scorefield train {} --recipe {} --out AGAIN     # repeat this run exactly",
-            shell_word(&self.data),
-            shell_word(&format!("{}/recipe.toml", self.run))
-        )?;
+                text,
+                "scorefield train {} --recipe {} --out AGAIN     # repeat this run exactly",
+                shell_word(&self.data),
+                shell_word(&format!("{}/recipe.toml", self.run))
+            )?;
         }
         writeln!(text, "```")?;
         if !self.notes.is_empty() {

@@ -267,7 +267,10 @@ mod tests {
         assert!(complaint(&one("F32", "[1]", 4, 8), &[0; 8]).contains("leave a gap"));
         assert!(complaint(&one("F32", "[1]", 0, 4), &[0; 6]).contains("2 bytes after the last tensor"));
         assert!(complaint(&two((0, 4)), &[0; 4]).starts_with("m (tensor b): bytes 0 to 4 overlap"));
-        assert!(complaint(&format!("{{{0},{0}}}", r#""a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}"#), &[0; 4]).contains("two tensors"));
+        assert!(
+            complaint(&format!("{{{0},{0}}}", r#""a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}"#), &[0; 4])
+                .contains("two tensors")
+        );
         let deep = format!("[{}]", vec!["1"; 17].join(","));
         assert!(complaint(&one("F32", &deep, 0, 4), &[0; 4]).contains("17 dimensions"));
         for text in ["[]", "{\"a\": 1}", "{", "nonsense", "{\"__metadata__\": {\"a\": 1}}"] {

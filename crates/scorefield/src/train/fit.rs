@@ -197,7 +197,8 @@ mod tests {
         let sizes = NetSettings { width: 64, depth: 1, embedding: 16, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
         let net = (NETS[0].value.build)(&sizes, &event, Key::new(2, Purpose::Init), &device).unwrap();
-        let precondition = Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22, regime: Regime::Noisy, conditioning: Conditioning::Relative };
+        let precondition =
+            Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22, regime: Regime::Noisy, conditioning: Conditioning::Relative };
         TrainState::new(Model::new(net, precondition, event, &device), &config(1).ema)
     }
 

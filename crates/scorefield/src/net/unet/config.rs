@@ -293,7 +293,8 @@ impl UNetConfig {
                 self.up_block_types.len()
             ));
         }
-        let sizes = [("in_channels", self.in_channels), ("out_channels", self.out_channels), ("layers_per_block", self.layers_per_block)];
+        let sizes =
+            [("in_channels", self.in_channels), ("out_channels", self.out_channels), ("layers_per_block", self.layers_per_block)];
         let all = sizes.into_iter().chain(self.block_out_channels.iter().map(|&c| ("block_out_channels", c)));
         for (name, size) in all.chain([("norm_num_groups", self.norm_num_groups), ("time_embedding_dim", self.embedding())]) {
             if !(1..=MOST).contains(&size) {
@@ -301,7 +302,10 @@ impl UNetConfig {
             }
         }
         if self.in_channels != self.out_channels {
-            return Err(format!("out_channels = {} differs from in_channels = {}: a score has its data's shape", self.out_channels, self.in_channels));
+            return Err(format!(
+                "out_channels = {} differs from in_channels = {}: a score has its data's shape",
+                self.out_channels, self.in_channels
+            ));
         }
         if self.dropout != 0.0 {
             return Err(format!("dropout = {} is not supported; 0 is", self.dropout));
@@ -321,7 +325,10 @@ impl UNetConfig {
         }
         let needs_head = self.attention_head_dim.is_some_and(|d| d == 0 || self.block_out_channels.iter().any(|c| d > *c));
         if needs_head {
-            return Err(format!("attention_head_dim = {} is not between 1 and the channels", self.attention_head_dim.unwrap_or(0)));
+            return Err(format!(
+                "attention_head_dim = {} is not between 1 and the channels",
+                self.attention_head_dim.unwrap_or(0)
+            ));
         }
         Ok(())
     }
