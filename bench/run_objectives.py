@@ -8,23 +8,14 @@ over the rounds. Prints a table for each case and which targets are met; the raw
 """
 
 import argparse
-import datetime
-import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from alternate import BENCH, OURS, Figures, aligned, default_file, median, now, pin, rounds, write
 from peers.cases import CASES, FORMS
-
-BENCH = Path(__file__).resolve().parent
-OURS = "scorefield"
-CORES = 2
-
-Figures = dict[str, list[dict]]  # "peer form" → one document a round
 
 
 @dataclass(frozen=True)
@@ -55,31 +46,20 @@ def main() -> int:
     parser.add_argument("--forms", nargs="+", metavar="FORM", help="only these forms, as double_backward jit eager backward: those of the targets")
     parser.add_argument("--rounds", type=int, default=5, help="at least 5 for figures that are to be quoted")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long a peer steps in each round")
-    parser.add_argument("--out", type=Path, default=BENCH / "results" / f"objectives-{datetime.date.today()}.json")
+    parser.add_argument("--out", type=Path, default=default_file("objectives"))
     options = parser.parse_args()
 
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])  # inherited by every process below
-    started, load = datetime.datetime.now().astimezone(), os.getloadavg()
+    pin()
+    started, load = now(), os.getloadavg()
     measured = {}
     for case in options.cases:
         commands = peer_commands(case, options.python, options.seconds, options.forms)
         if options.scorefield != "none":
             commands[OURS] = [options.scorefield, "bench", "--only", "objectives-peers", "--case", case, "--json"]
-        measured[case] = rounds(case, commands, options.rounds)
+        measured[case] = rounds(case, commands, options.rounds, CASES[case].parameters)
         print(table(case, measured[case]), flush=True)
 
-    document = {
-        "started": started.isoformat(timespec="seconds"),
-        "ended": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "machine": machine(),
-        "load_before": load,
-        "versions": versions(measured, options.scorefield),
-        "rounds": options.rounds,
-        "cases": measured,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"raw figures: {options.out}")
+    write(options.out, started, load, options.scorefield, options.rounds, measured)
     return 0
 
 
@@ -93,40 +73,14 @@ def peer_commands(case: str, python: str, seconds: float, wanted: list[str] | No
     }
 
 
-def rounds(case: str, commands: dict[str, list[str]], count: int) -> Figures:
-    """Runs all commands in turn, `count` times. One that fails is named and left out; another network than the case's is an error."""
-    figures: Figures = {name: [] for name in commands}
-    for number in range(1, count + 1):
-        for name in list(figures):
-            print(f"{case}: round {number} of {count}: {name}", file=sys.stderr, flush=True)
-            done = subprocess.run(commands[name], capture_output=True, text=True)
-            if done.returncode != 0:
-                print(f"{case}: {name} failed and is left out: {done.stderr.strip()[-600:]}", file=sys.stderr)
-                del figures[name]
-                continue
-            answer = json.loads(done.stdout)
-            if answer["parameters"] != CASES[case].parameters:
-                raise SystemExit(f"{case}: {name} has {answer['parameters']} parameters, the case {CASES[case].parameters}")
-            figures[name].append(answer)
-    return figures
-
-
-def median(figures: Figures, name: str, quantity: str) -> float:
-    return statistics.median(answer[quantity] for answer in figures[name])
-
-
 def table(case: str, figures: Figures) -> str:
     """A line for each peer and form, then a line for each target."""
     titles = ("", "ms a step", "from", "to", "times ours", "peak MiB", "times ours", "over import")
     rows = [titles, *(row(figures, name) for name in figures)]
-    widths = [max(len(cells[column]) for cells in rows) for column in range(len(titles))]
-    aligned = [
-        "  ".join([cells[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:]))]).rstrip() for cells in rows
-    ]
     spec = CASES[case]
     layers = "→".join(map(str, spec.layers))
     head = f"\n{case}: {spec.objective}, {layers}, {spec.batch} rows, {spec.parameters} parameters"
-    return "\n".join([head, *aligned, *fastest(figures), *kernels(figures), *verdicts(figures, TARGETS[spec.objective])])
+    return "\n".join([head, *aligned(rows), *fastest(figures), *kernels(figures), *verdicts(figures, TARGETS[spec.objective])])
 
 
 def row(figures: Figures, name: str) -> tuple[str, ...]:
@@ -180,18 +134,6 @@ def verdict(figures: Figures, target: Target) -> str:
         return f"{name}: not measured"
     ratio = min(median(figures, rival, target.quantity) for rival in target.rivals) / median(figures, OURS, target.quantity)
     return f"{name}: {'met' if ratio >= target.factor else 'MISSED'}, {ratio:.2f}"
-
-
-def machine() -> dict:
-    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.machine(), "cores": os.cpu_count(), "used": CORES, "kernel": platform.release()}
-
-
-def versions(measured: dict[str, Figures], scorefield: str) -> dict[str, str]:
-    found = {a["peer"]: a["version"] for figures in measured.values() for name, runs in figures.items() if name != OURS for a in runs}
-    if scorefield != "none":
-        found[OURS] = subprocess.run([scorefield, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    return found
 
 
 if __name__ == "__main__":

@@ -145,6 +145,7 @@ fn measurements_that_do_not_go_together_are_refused_before_they_begin() {
     let at = folder();
     fs::write(at.path().join("prose.md"), "# Prose\n").unwrap();
     refused(at.path(), &["bench", "--only", "objectives-peers"], &["--case", "sliced-1024"]);
+    refused(at.path(), &["bench", "--only", "unet", "--case", "sliced-128"], &["--case", "small, large"]);
     refused(at.path(), &["bench", "--only", "mlp", "--case", "sliced-128"], &["--case", "objectives-peers"]);
     refused(at.path(), &["bench", "--seconds", "-1"], &["--seconds", "positive"]);
     refused(at.path(), &["bench", "--only", "objectives", "--picture", "a.jpg"], &["a.jpg", ".png"]);

@@ -60,6 +60,7 @@ fn every_verb_answers_with_a_document_of_its_own() {
             &["bench", "--only", "objectives-peers", "--case", "sliced-128", "--steps", "1"],
             &["seconds_per_step", "steps", "parameters", "gflops", "fma_peak_gflops", "share_of_peak"],
         ),
+        (&["bench", "--only", "kernels", "--seconds", "0.000001"], &["kernels", "fma_peak_gflops", "copy_gb_per_second"]),
         (&["bench", "--only", "objectives", "--quick", "--seconds", "0.000001"], &["rows", "slopes", "machine"]),
         (&["verify", "--only", "noises"], &["checks", "passed", "failed", "points"]),
         (&["doctor"], &["simd_active", "threads", "fma_gflops_one_thread", "devices", "data_folders"]),

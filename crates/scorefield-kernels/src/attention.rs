@@ -100,26 +100,29 @@ fn scatter(shape: &Shape, head: usize, from: &[f32], wide: usize, to: &mut [f32]
 fn forward_row(simd: Simd, shape: &Shape, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
     let (tokens, (keys, features)) = (shape.tokens, shape.wide());
     let token = tokens * features;
-    scratch::with([token, token, keys * features, token, token, SPAN * keys, keys.max(features)], |[hq, hk, kt, vp, o, p, zeros]| {
-        zeros.fill(0.0);
-        for head in 0..shape.heads {
-            gather(shape, head, q, hq, features);
-            gather(shape, head, k, hk, features);
-            // V goes by way of the output's place.
-            gather(shape, head, v, o, features);
-            pack_transposed(simd, hk, features, keys, kt);
-            pack(simd, o, features, features, vp);
-            let (k, v) = (Panels::new(simd, kt, features, keys), Panels::new(simd, vp, tokens, features));
-            for first in (0..tokens).step_by(SPAN) {
-                let rows = SPAN.min(tokens - first);
-                let q = Rows::new(&hq[first * features..], rows, features, features);
-                shares(simd, shape, q, k, &zeros[..keys], &mut p[..rows * keys]);
-                let o = RowsMut::new(&mut o[first * features..], rows, features, features);
-                product(simd, Rows::new(p, rows, tokens, keys), v, &zeros[..features], o);
+    scratch::with(
+        [token, token, keys * features, token, token, SPAN * keys, keys.max(features)],
+        |[hq, hk, kt, vp, o, p, zeros]| {
+            zeros.fill(0.0);
+            for head in 0..shape.heads {
+                gather(shape, head, q, hq, features);
+                gather(shape, head, k, hk, features);
+                // V goes by way of the output's place.
+                gather(shape, head, v, o, features);
+                pack_transposed(simd, hk, features, keys, kt);
+                pack(simd, o, features, features, vp);
+                let (k, v) = (Panels::new(simd, kt, features, keys), Panels::new(simd, vp, tokens, features));
+                for first in (0..tokens).step_by(SPAN) {
+                    let rows = SPAN.min(tokens - first);
+                    let q = Rows::new(&hq[first * features..], rows, features, features);
+                    shares(simd, shape, q, k, &zeros[..keys], &mut p[..rows * keys]);
+                    let o = RowsMut::new(&mut o[first * features..], rows, features, features);
+                    product(simd, Rows::new(p, rows, tokens, keys), v, &zeros[..features], o);
+                }
+                scatter(shape, head, o, features, out);
             }
-            scatter(shape, head, o, features, out);
-        }
-    });
+        },
+    );
 }
 
 /// Rows of P, `[rows, keys]`, with zeros past the tokens.

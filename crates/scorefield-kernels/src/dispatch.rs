@@ -2,8 +2,8 @@
 //!
 //! A kernel is written once, as an `#[inline(always)]` body in safe Rust over slices. `simd!` compiles that body several times, each
 //! time with other target features, and picks one of the copies by a [`Simd`]. No such body uses fused multiply-add or lets the compiler
-//! reorder a sum, so every copy gives the same bits; the copy without extra features is the portable twin. (The matrix kernels of
-//! [`mlp`](crate::mlp) do fuse, and are dispatched there.)
+//! reorder a sum, so every copy gives the same bits; the copy without extra features is the portable twin. (The products in
+//! `matrix` and [`image`](crate::image) do fuse, and are dispatched by `registers!`.)
 //!
 //! `SCOREFIELD_SIMD=portable|avx2|avx512|neon` overrides the choice; what the machine lacks is ignored.
 

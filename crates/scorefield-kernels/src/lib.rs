@@ -1,8 +1,8 @@
 //! SIMD kernels of scorefield over plain slices, each beside its portable twin.
 //!
 //! Every kernel gives the same bits for every number of threads: sums are taken in an order that only the shapes fix. It gives the same
-//! bits on every instruction set too, as nothing is fused, but for the matrix products of [`mlp`], which use fused multiply-add where
-//! there is one. Slices of the wrong length are errors of the calling code and panic.
+//! bits on every instruction set too, as nothing is fused, but for the matrix products of [`mlp`] and [`image`], which use fused
+//! multiply-add where there is one. Slices of the wrong length are errors of the calling code and panic.
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
 
@@ -13,11 +13,13 @@ pub mod attention;
 pub mod bias;
 pub mod dispatch;
 mod elementary;
+pub mod function;
 pub mod image;
 mod lanes;
 pub mod layer_norm;
 pub mod machine;
 mod matrix;
+pub mod memory;
 pub mod mlp;
 pub mod philox;
 mod share;

@@ -67,7 +67,10 @@ fn outputs_and_gradients_are_those_of_diffusers() {
             let along = g.iter().zip(wave("along", g.len(), 1.0)).map(|(g, a)| f64::from(*g) * f64::from(a)).sum::<f64>();
             // What cancels exactly, such as an offset in front of a normalisation, is rounding on either side.
             let tolerance = 1e-3 * norm + 1e-5;
-            assert!((got - norm).abs() < tolerance && (along - dot).abs() < 2.0 * tolerance, "case {i}, {name}: {got}, {along}; {norm}, {dot}");
+            assert!(
+                (got - norm).abs() < tolerance && (along - dot).abs() < 2.0 * tolerance,
+                "case {i}, {name}: {got}, {along}; {norm}, {dot}"
+            );
         });
         assert_eq!(seen, case.gradients.len(), "case {i}");
     }

@@ -3,32 +3,65 @@
 //! With group norm (Wu & He 2018) of h·w·c/G numbers each: μ their mean, r = 1/√(v + ε), γ = r·scale, β = offset; without, μ = 0 and
 //! r = 1. The variance v is taken about the mean in a second pass, and μ is subtracted first, so nothing cancels where |μ| ≫ √v.
 //!
-//! Pixels have any number of channels, registers 16 numbers. So the coefficients are repeated up to the least common multiple of both,
-//! the *period*: 16 numbers in a row of an image always meet 16 coefficients in a row.
+//! Pixels have any number of channels, and registers, four at a time, have 64 numbers. So the coefficients are repeated up to the least
+//! common multiple of both, the *period*: 64 numbers in a row of an image always meet 64 coefficients in a row.
 
 use super::Norm;
 use crate::dispatch::{Simd, simd};
+use std::ops::{Deref, DerefMut};
 
 /// The coefficients of one image, and work space to compute them in.
 pub(super) struct Affine {
     channels: usize,
     /// μ, γ and β, a period each.
-    pub(super) mean: Vec<f32>,
-    pub(super) gain: Vec<f32>,
-    pub(super) offset: Vec<f32>,
+    pub(super) mean: Aligned,
+    pub(super) gain: Aligned,
+    pub(super) offset: Aligned,
     /// r of each channel.
     pub(super) r: Vec<f32>,
     /// Sums over pixels of each channel, and lanes of a period to take them in.
     pub(super) sums: [Vec<f64>; 2],
-    pub(super) lanes: [Vec<f32>; 2],
+    pub(super) lanes: [Aligned; 2],
+}
+
+/// Numbers that start on a cache line: sums that are kept in memory between registers are stored and loaded again in the same breath,
+/// which a processor is slow at across the border of two lines.
+pub(super) struct Aligned {
+    space: Vec<f32>,
+    skip: usize,
+}
+
+impl Aligned {
+    fn new(len: usize, value: f32) -> Self {
+        let mut space = vec![value; len + 16];
+        let skip = space.as_ptr().align_offset(64).min(16);
+        space.truncate(skip + len);
+        Self { space, skip }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.space[self.skip..]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.space[self.skip..]
+    }
 }
 
 /// Numbers summed in f32 before they are added to a sum in f64.
-const SLAB: usize = 1 << 12;
+const SLAB: usize = 1 << 14;
+
+/// Numbers that are worked on together.
+const WIDTH: usize = 64;
 
 fn period(channels: usize) -> usize {
-    let twos = 1 << channels.trailing_zeros().min(4);
-    channels * (16 / twos)
+    channels * (WIDTH >> channels.trailing_zeros().min(WIDTH.trailing_zeros()))
 }
 
 /// How many numbers from the start of a period on are summed before the f64 sums get them.
@@ -39,12 +72,12 @@ pub(super) fn slab(period: usize) -> usize {
 impl Affine {
     pub(super) fn new(channels: usize) -> Self {
         let p = period(channels);
-        let lanes = || vec![0.0; p];
+        let lanes = || Aligned::new(p, 0.0);
         let sums = || vec![0.0; channels];
         Self {
             channels,
             mean: lanes(),
-            gain: vec![1.0; p],
+            gain: Aligned::new(p, 1.0),
             offset: lanes(),
             r: vec![1.0; channels],
             sums: [sums(), sums()],
@@ -59,13 +92,12 @@ impl Affine {
             let size = c / groups;
             let numbers = (x.len() / groups) as f64;
             let [sums, _] = &mut self.sums;
-            let [lanes, _] = &mut self.lanes;
-            total(simd, x, lanes, sums);
+            total(simd, x, self.mean.len(), sums);
             for (sums, mean) in sums.chunks_exact(size).zip(self.mean.chunks_exact_mut(size)) {
                 mean.fill((sums.iter().sum::<f64>() / numbers) as f32);
             }
             repeat(&mut self.mean, c);
-            spread(simd, x, &self.mean, lanes, sums);
+            spread(simd, x, &self.mean, sums);
             for (sums, r) in sums.chunks_exact(size).zip(self.r.chunks_exact_mut(size)) {
                 r.fill((1.0 / (sums.iter().sum::<f64>() / numbers + f64::from(eps)).sqrt()) as f32);
             }
@@ -104,50 +136,61 @@ pub(super) fn settle(lanes: &mut [f32], sums: &mut [f64]) {
 
 simd! {
     /// `sums` = Σ `x` over the pixels, by channel.
-    pub(super) fn total(x: &[f32], lanes: &mut [f32], sums: &mut [f64]) = total_body;
-    fn spread(x: &[f32], mean: &[f32], lanes: &mut [f32], sums: &mut [f64]) = spread_body;
+    pub(super) fn total(x: &[f32], period: usize, sums: &mut [f64]) = total_body;
+    fn spread(x: &[f32], mean: &[f32], sums: &mut [f64]) = spread_body;
 }
 
 #[inline(always)]
-fn total_body(x: &[f32], lanes: &mut [f32], sums: &mut [f64]) {
+fn total_body(x: &[f32], period: usize, sums: &mut [f64]) {
     sums.fill(0.0);
-    lanes.fill(0.0);
-    for x in x.chunks(slab(lanes.len())) {
-        for x in x.chunks(lanes.len()) {
-            for i in whole(x.len())..x.len() {
-                lanes[i] += x[i];
-            }
-            let ((x, _), (lanes, _)) = (x.as_chunks::<16>(), lanes.as_chunks_mut::<16>());
-            for (x, lanes) in x.iter().zip(lanes) {
-                for i in 0..16 {
-                    lanes[i] += x[i];
-                }
-            }
+    for x in x.chunks(slab(period)) {
+        for first in (0..period).step_by(WIDTH) {
+            strip(x, period, first, sums, |x, _| x);
         }
-        settle(lanes, sums);
+        rest(x, period, sums, |x, _| x);
     }
 }
 
 /// `sums` = Σ (`x` − `mean`)² over the pixels, by channel.
 #[inline(always)]
-fn spread_body(x: &[f32], mean: &[f32], lanes: &mut [f32], sums: &mut [f64]) {
+fn spread_body(x: &[f32], mean: &[f32], sums: &mut [f64]) {
+    let period = mean.len();
     sums.fill(0.0);
-    lanes.fill(0.0);
-    for x in x.chunks(slab(lanes.len())) {
-        for x in x.chunks(lanes.len()) {
-            for i in whole(x.len())..x.len() {
-                let d = x[i] - mean[i];
-                lanes[i] += d * d;
-            }
-            let ((x, _), (mean, _), (lanes, _)) = (x.as_chunks::<16>(), mean.as_chunks::<16>(), lanes.as_chunks_mut::<16>());
-            for ((x, mean), lanes) in x.iter().zip(mean).zip(lanes) {
-                for i in 0..16 {
-                    let d = x[i] - mean[i];
-                    lanes[i] += d * d;
-                }
-            }
+    for x in x.chunks(slab(period)) {
+        for first in (0..period).step_by(WIDTH) {
+            let mean = &mean[first..first + WIDTH];
+            strip(x, period, first, sums, |x, i| (x - mean[i]) * (x - mean[i]));
         }
-        settle(lanes, sums);
+        rest(x, period, sums, |x, i| (x - mean[i]) * (x - mean[i]));
+    }
+}
+
+/// Sums [`WIDTH`] numbers of each whole period, which stay in registers.
+#[inline(always)]
+fn strip(x: &[f32], period: usize, first: usize, sums: &mut [f64], f: impl Fn(f32, usize) -> f32) {
+    let mut lanes = [0.0f32; WIDTH];
+    for x in x.chunks_exact(period) {
+        let x = &x[first..first + WIDTH];
+        for i in 0..WIDTH {
+            lanes[i] += f(x[i], i);
+        }
+    }
+    if period == sums.len() {
+        for (sum, lane) in sums[first..first + WIDTH].iter_mut().zip(lanes) {
+            *sum += f64::from(lane);
+        }
+    } else {
+        for (i, lane) in lanes.into_iter().enumerate() {
+            sums[(first + i) % sums.len()] += f64::from(lane);
+        }
+    }
+}
+
+/// Adds what is left after the last whole period.
+#[inline(always)]
+fn rest(x: &[f32], period: usize, sums: &mut [f64], f: impl Fn(f32, usize) -> f32) {
+    for (i, &x) in x.chunks_exact(period).remainder().iter().enumerate() {
+        sums[i % sums.len()] += f64::from(f(x, i));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The backward pass: a is computed again, block by block, and the gradients of the weights are summed in at most [`CHUNKS`] parts.
+//! The backward pass: a is computed again, block by block, and the gradients of the weights are summed in a few parts.
 //!
 //! A part's blocks are added up in order, and the parts in order, whatever the threads they run on.
 
@@ -12,9 +12,6 @@ use crate::matrix::scratch;
 use crate::share::SPAN;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
-
-/// Parts that the gradients of the weights are summed in: work for as many threads.
-const CHUNKS: usize = 8;
 
 /// The gradients to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +58,7 @@ pub(super) fn backward_by(
     assert!(g.len() == n * layer.result(), "image: a gradient of {} numbers, for {n} of {layer:?}", g.len());
     let Layer { channels, outputs, .. } = *layer;
     let block = way.images(n);
-    let size = n.div_ceil(block).div_ceil(CHUNKS).max(1) * block;
+    let size = n.div_ceil(block).div_ceil(way.parts(n)).max(1) * block;
     let (count, sum_len) = (n.div_ceil(size), way.sum_len());
     let mut weight = vec![0.0; inputs.weight.len()];
     // By image first: added up over the images at the end, where one number serves all of them.
@@ -107,10 +104,15 @@ pub(super) fn backward_by(
             }
         };
         let (first, others) = sums.split_at_mut(sum_len);
-        for (i, to) in first.chunks_mut(SPAN).enumerate() {
+        let join = |(i, to): (usize, &mut [f32])| {
             for other in others.chunks_exact(sum_len).take(count.saturating_sub(1)) {
                 add(simd, &other[i * SPAN..][..to.len()], to);
             }
+        };
+        if layer.is_shared(n) {
+            first.par_chunks_mut(SPAN).enumerate().for_each(join);
+        } else {
+            first.chunks_mut(SPAN).enumerate().for_each(join);
         }
         way.weight_gradient(first, &mut weight);
         x

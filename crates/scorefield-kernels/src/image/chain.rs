@@ -40,7 +40,15 @@ pub(super) struct Gradient<'a> {
 }
 
 /// From `d` `[h, w, c]`, which becomes δ; `affine` has the coefficients of this image.
-pub(super) fn chain(simd: Simd, entry: Entry, norm: Option<Norm>, affine: &mut Affine, x: &[f32], d: &mut [f32], to: Gradient<'_>) {
+pub(super) fn chain(
+    simd: Simd,
+    entry: Entry,
+    norm: Option<Norm>,
+    affine: &mut Affine,
+    x: &[f32],
+    d: &mut [f32],
+    to: Gradient<'_>,
+) {
     let channels = affine.r.len();
     if entry.plain && entry.activation.is_none() {
         if let Some(to) = to.x {

@@ -18,6 +18,15 @@ pub(super) enum Convolution {
 /// Numbers of a block's frame, gradient and sums that a core's second cache has room for.
 const ROOM: usize = 3 << 16;
 
+/// Parts that gradients of weights are summed in: work for as many threads.
+const PARTS: usize = 8;
+
+/// Numbers of a sum that a core's second cache has no room for.
+const LARGE: usize = 1 << 18;
+
+/// Numbers of all sums together, where there are more than two.
+const WEIGHTS: usize = 1 << 23;
+
 /// The fewest channels, in and out, for which Winograd's way is the faster one.
 const MANY: usize = 16;
 
@@ -26,7 +35,10 @@ use Convolution::Winograd;
 impl Convolution {
     pub(super) fn new(simd: Simd, layer: Layer) -> Self {
         let Layer { kernel, stride, before, after, channels, outputs, .. } = layer;
-        if (kernel, stride, before, after) == (3, 1, 1, 1) && channels >= MANY && outputs >= MANY {
+        let (height, width) = layer.middle();
+        // 36 multiplications a tile of 4×4 outputs, some of them past the image, against 9 an output; and the transforms.
+        let saves = 36 * height.div_ceil(4) * width.div_ceil(4) <= 9 * height * width / 2;
+        if (kernel, stride, before, after) == (3, 1, 1, 1) && saves && channels >= MANY && outputs >= MANY {
             Winograd(simd, layer)
         } else {
             Self::direct(simd, layer)
@@ -48,14 +60,30 @@ impl Convolution {
         self.layer().outputs.next_multiple_of(16)
     }
 
+    /// Parts that the work on `n` images is cut into, each with a sum of its own for the gradient of the weights: at most [`PARTS`], and
+    /// fewer where there are so many weights that a pass over them counts.
+    pub(super) fn parts(&self, n: usize) -> usize {
+        if self.sum_len() < LARGE {
+            return PARTS;
+        }
+        // Whole blocks, and a power of two: so many threads get the same number of parts each.
+        let most = (WEIGHTS / self.sum_len()).min(n.div_ceil(self.most()));
+        1 << most.max(1).ilog2().clamp(1, PARTS.ilog2())
+    }
+
     /// Images in a block of `n`: as many as there is room for, but blocks enough for several threads.
     pub(super) fn images(&self, n: usize) -> usize {
+        self.most().min(n.div_ceil(self.parts(n))).max(1)
+    }
+
+    /// The most images in a block.
+    fn most(&self) -> usize {
         let (height, width) = self.layer().middle();
         let most = match self {
             Self::Direct(_) => ROOM / (self.place(1).frame.len() + self.gradient_len(1) + self.sums_len(1)),
             Winograd(..) => winograd::images_per_block(height, width),
         };
-        most.min(n.div_ceil(8)).max(1)
+        most.max(1)
     }
 
     /// Where a is kept.
@@ -190,9 +218,9 @@ impl Convolution {
 
     /// Numbers of what [`backward`](Self::backward) adds to.
     pub(super) fn sum_len(&self) -> usize {
-        let Layer { kernel, channels, .. } = *self.layer();
+        let channels = self.layer().channels;
         match self {
-            Self::Direct(_) => kernel * kernel * channels * self.wide(),
+            Self::Direct(direct) => direct.sum_len(),
             Winograd(..) => 36 * channels.next_multiple_of(16) * self.wide(),
         }
     }

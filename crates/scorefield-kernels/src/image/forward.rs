@@ -17,7 +17,13 @@ pub fn forward(layer: &Layer, n: usize, inputs: &Inputs<'_>) -> Vec<f32> {
     forward_by(Convolution::new(active(), *layer), active(), layer, n, inputs)
 }
 
-pub(super) fn forward_by(way: Convolution, simd: crate::dispatch::Simd, layer: &Layer, n: usize, inputs: &Inputs<'_>) -> Vec<f32> {
+pub(super) fn forward_by(
+    way: Convolution,
+    simd: crate::dispatch::Simd,
+    layer: &Layer,
+    n: usize,
+    inputs: &Inputs<'_>,
+) -> Vec<f32> {
     layer.check(n, inputs);
     let (size, images) = (layer.result(), way.images(n));
     scratch::with([way.weights_len()], |[space]| {

@@ -18,15 +18,7 @@ simd! {
 }
 
 #[inline(always)]
-fn leave_body(
-    out: &[f32],
-    wide: usize,
-    bias: &[f32],
-    residual: &[f32],
-    factor: f32,
-    y: &mut [MaybeUninit<f32>],
-    outputs: usize,
-) {
+fn leave_body(out: &[f32], wide: usize, bias: &[f32], residual: &[f32], factor: f32, y: &mut [MaybeUninit<f32>], outputs: usize) {
     for (p, (out, y)) in out.chunks_exact(wide).zip(y.chunks_exact_mut(outputs)).enumerate() {
         let out = &out[..outputs];
         match (bias.is_empty(), residual.is_empty()) {
@@ -72,8 +64,8 @@ pub(super) fn back(simd: Simd, g: &[f32], factor: f32, outputs: usize, place: Pl
 
 /// `to` = `factor`·Σ `g` over the pixels of an image, by channel.
 pub(super) fn bias_gradient(simd: Simd, g: &[f32], factor: f32, work: &mut Affine, to: &mut [f32]) {
-    let ([lanes, _], [sums, _]) = (&mut work.lanes, &mut work.sums);
-    total(simd, g, lanes, sums);
+    let [sums, _] = &mut work.sums;
+    total(simd, g, work.mean.len(), sums);
     for (sum, to) in sums.iter().zip(to) {
         *to = (sum * f64::from(factor)) as f32;
     }

@@ -32,7 +32,10 @@ impl Plan {
 
     fn check(&self, x: &[f32], scale: &[f32], offset: &[f32]) -> usize {
         let Self { pixels, channels, norm, .. } = *self;
-        assert!(pixels * channels > 0 && norm.is_none_or(|n| n.groups > 0 && channels.is_multiple_of(n.groups)), "normalise: {self:?}");
+        assert!(
+            pixels * channels > 0 && norm.is_none_or(|n| n.groups > 0 && channels.is_multiple_of(n.groups)),
+            "normalise: {self:?}"
+        );
         let n = x.len() / (pixels * channels);
         let each = |given: &[f32]| given.is_empty() || given.len() == channels || given.len() == n * channels;
         assert!(
@@ -120,7 +123,8 @@ pub fn normalise_backward(
             Vec::new()
         }
     };
-    let shared =
-        |by_image: Vec<f32>, given: &[f32]| if given.len() == channels && n != 1 { over_images(&by_image, channels) } else { by_image };
+    let shared = |by_image: Vec<f32>, given: &[f32]| {
+        if given.len() == channels && n != 1 { over_images(&by_image, channels) } else { by_image }
+    };
     (gx, shared(by_scale, scale), shared(by_offset, offset))
 }

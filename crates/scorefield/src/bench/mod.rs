@@ -1,11 +1,12 @@
 //! Measurements of speed, and of what a step's time buys: training steps of every objective, against the dimension and the number of
-//! directions, with the noise of their gradients.
+//! directions, with the noise of their gradients; the networks and the kernels by themselves.
 //!
 //! Everything runs through the step that training takes. Times are of this machine at this moment; the variances are functions of
 //! the seed.
 
 mod cell;
 mod correlated;
+mod kernels;
 mod markdown;
 mod memory;
 mod mlp;
@@ -15,9 +16,12 @@ mod picture;
 mod slopes;
 mod spread;
 mod subject;
+mod timing;
+mod unet;
 mod work;
 
 pub use cell::Extent;
+pub use kernels::{KernelPace, kernels};
 pub use markdown::{check_markdown, markdown, slopes, write_markdown};
 pub use memory::peak_bytes;
 pub use mlp::{Pass, passes};
@@ -25,4 +29,5 @@ pub use objectives::{Measured, Plan, Row, objectives};
 pub use peers::{CASES, Case, Pace, case, pace};
 pub use picture::picture;
 pub use slopes::Slopes;
+pub use unet::{UNETS, UNetCase, UNetPace, unet, unet_case};
 pub use work::{Perceptron, step_flops, trace_step_flops};

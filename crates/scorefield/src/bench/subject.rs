@@ -6,7 +6,7 @@ use crate::data::EventShape;
 use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::model::{Model, Precondition};
-use crate::net::{LevelCount, NETS, NetSettings};
+use crate::net::{LevelCount, NETS, NetSettings, Network};
 use crate::registry::lookup;
 use crate::tensor::{Device, vector};
 use crate::train::{Decay, TrainConfig};
@@ -40,16 +40,25 @@ impl Subject<'_> {
         let sizes = NetSettings { width: self.width, depth: self.depth, embedding: 2, levels: LevelCount::One };
         let key = Key::new(self.seed, Purpose::Init);
         let mut net = (lookup(NETS, "net", self.net)?.value.build)(&sizes, &event, key, &device)?;
-        let mut row = 0;
-        net.visit_mut(&mut |_, p| {
-            let inputs = if p.shape().len() > 1 { p.shape()[0] } else { self.width };
-            let size = PUSH / (inputs as f32).sqrt();
-            let push = key.normal(row, 1, p.len()).into_iter().map(|z| size * z).collect();
-            row += 1;
-            p.update(|values| values + vector(push, &device));
-        });
+        push(&mut *net, self.width, key, &device);
         Ok(Model::new(net, self.precondition.clone(), event, &device))
     }
+}
+
+/// Pushes every weight at random; `width` stands for the inputs of those that have none of their own, such as biases.
+pub(super) fn push(net: &mut dyn Network, width: usize, key: Key, device: &Device) {
+    let mut row = 0;
+    net.visit_mut(&mut |_, p| {
+        let inputs = match p.shape() {
+            [inputs, _] => *inputs,
+            [_, kernel @ ..] if !kernel.is_empty() => kernel.iter().product(),
+            _ => width,
+        };
+        let size = PUSH / (inputs as f32).sqrt();
+        let push = key.normal(row, 1, p.len()).into_iter().map(|z| size * z).collect();
+        row += 1;
+        p.update(|values| values + vector(push, device));
+    });
 }
 
 /// AdamW at one rate from the first step to the last, without weight decay; averages of the given half-lives, and nothing logged.

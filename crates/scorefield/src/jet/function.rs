@@ -1,7 +1,7 @@
 //! Functions of one number with their first and second derivatives, as tensor operations that Burn can differentiate once more.
 
-use crate::tensor::{Tensor, silu, silu_slope};
-use burn::tensor::activation::{log_sigmoid, sigmoid};
+use crate::tensor::{Activation, Tensor, activation};
+use burn::tensor::activation::{log_sigmoid, sigmoid, silu};
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// A smooth function f of one number, applied to each.
@@ -27,8 +27,27 @@ impl Function {
     /// Every function, for tests and sweeps.
     pub const ALL: [Self; 7] = [Self::Silu, Self::Softplus, Self::Tanh, Self::Gelu, Self::Exp, Self::Sqrt, Self::Reciprocal];
 
+    /// The kernel that computes it, if there is one.
+    pub(crate) fn kernel(self) -> Option<Activation> {
+        match self {
+            Self::Silu => Some(Activation::Silu),
+            Self::Softplus => Some(Activation::Softplus),
+            Self::Tanh => Some(Activation::Tanh),
+            Self::Gelu => Some(Activation::Gelu),
+            Self::Exp | Self::Sqrt | Self::Reciprocal => None,
+        }
+    }
+
+    /// Its derivative of an order up to 2 by the kernel, where there is one for these tensors.
+    fn fused(self, u: &Tensor<2>, order: usize) -> Option<Tensor<2>> {
+        self.kernel().and_then(|f| activation(u.clone(), f, order))
+    }
+
     /// f(u).
     pub fn value(self, u: Tensor<2>) -> Tensor<2> {
+        if let Some(y) = self.fused(&u, 0) {
+            return y;
+        }
         match self {
             Self::Silu => silu(u),
             // As −ln σ(−u): neither overflows nor loses its gradient at 0.
@@ -43,8 +62,14 @@ impl Function {
 
     /// f′(u).
     pub fn slope(self, u: Tensor<2>) -> Tensor<2> {
+        if let Some(y) = self.fused(&u, 1) {
+            return y;
+        }
         match self {
-            Self::Silu => silu_slope(u),
+            Self::Silu => {
+                let s = sigmoid(u.clone());
+                s.clone() * (u * (s.neg() + 1.0) + 1.0)
+            }
             Self::Softplus => sigmoid(u),
             Self::Tanh => u.tanh().powi_scalar(2).neg() + 1.0,
             Self::Gelu => normal_cdf(u.clone()) + u.clone() * normal_pdf(u),
@@ -56,6 +81,9 @@ impl Function {
 
     /// f″(u).
     pub fn bend(self, u: Tensor<2>) -> Tensor<2> {
+        if let Some(y) = self.fused(&u, 2) {
+            return y;
+        }
         match self {
             Self::Silu => {
                 // σ(1 − σ)·(2 + u(1 − 2σ)).

@@ -16,8 +16,8 @@ mod plain;
 mod value;
 
 pub use composite::{Groups, attention, group_norm, softmax};
-pub use convolution::{Layer, Norm, Resampling, channel_norm, join_channels, per_pixel, resample};
 pub(crate) use convolution::swapped;
+pub use convolution::{Layer, Norm, Resampling, channel_norm, join_channels, per_pixel, resample};
 pub use forward::{Jet, Order};
 pub use function::Function;
 pub use value::Value;

@@ -2,9 +2,7 @@
 
 use super::{Function, Layer, Value, composite, convolution};
 use crate::net::Linear;
-use crate::tensor::{
-    ImageActivation, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, image_layer, layer_norm,
-};
+use crate::tensor::{Activation, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, image_layer, layer_norm};
 
 impl Value for Tensor<2> {
     fn primal(&self) -> &Tensor<2> {
@@ -48,7 +46,7 @@ impl Value for Tensor<2> {
     }
 
     fn layer(self, layer: &Layer, weights: &Weights, residual: Option<Self>) -> Self {
-        let plan = match layer.activation.map(kernel_activation) {
+        let plan = match layer.activation.map(Function::kernel) {
             // A function that no kernel has.
             Some(None) => None,
             Some(activation) => Some(plan(layer, weights, activation)),
@@ -70,18 +68,8 @@ impl Value for Tensor<2> {
     }
 }
 
-fn kernel_activation(f: Function) -> Option<ImageActivation> {
-    match f {
-        Function::Silu => Some(ImageActivation::Silu),
-        Function::Softplus => Some(ImageActivation::Softplus),
-        Function::Tanh => Some(ImageActivation::Tanh),
-        Function::Gelu => Some(ImageActivation::Gelu),
-        Function::Exp | Function::Sqrt | Function::Reciprocal => None,
-    }
-}
-
 /// The layer as its kernel is told it.
-fn plan(layer: &Layer, weights: &Weights, activation: Option<ImageActivation>) -> LayerPlan {
+fn plan(layer: &Layer, weights: &Weights, activation: Option<Activation>) -> LayerPlan {
     let Layer { image, norm, upsample, window, factor, .. } = *layer;
     let [outputs, _, kernel, _] = weights.kernel.dims();
     LayerPlan {

@@ -1,10 +1,10 @@
 //! What a layer may do to a value that depends on the network's input.
 
 use super::convolution::{self, Layer};
-use crate::tensor::Weights;
 use super::{Function, composite};
 use crate::net::Linear;
 use crate::tensor::Tensor;
+use crate::tensor::Weights;
 
 /// An `[n, d]` value inside a network. Arguments of type `Tensor` do not depend on the network's input (they may on σ and on the
 /// parameters).

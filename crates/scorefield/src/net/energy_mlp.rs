@@ -4,7 +4,7 @@
 //! Ho 2021). Its derivatives in training are jets of second order: vᵀ(∇ₓs)v = −vᵀ(∇²E)v. The full gradient is one pass forward and one
 //! backward, whatever d is ([`Forward::gradient`](super::Forward::gradient)).
 
-use super::{Family, Takes, NetSettings, Network, Output, Stack};
+use super::{Family, NetSettings, Network, Output, Stack, Takes};
 use crate::data::EventShape;
 use crate::error::Result;
 use crate::key::Key;

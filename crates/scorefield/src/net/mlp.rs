@@ -5,7 +5,7 @@
 //! Pre-normalised residual blocks (Xiong et al. 2020); the second matrix of each block and the output begin at 0, so the untrained
 //! network is F = 0 and the preconditioned score begins as that of a Gaussian.
 
-use super::{Family, Takes, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters};
+use super::{Family, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters, Takes};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::Value;

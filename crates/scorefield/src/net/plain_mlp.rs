@@ -3,7 +3,7 @@
 //! Without norms and residual paths it is the network that trains fastest here, and what smooth scores in few dimensions need. The last
 //! layer begins at 0, so the preconditioned score begins as that of a Gaussian.
 
-use super::{Family, Takes, NetSettings, Network, Output, Stack};
+use super::{Family, NetSettings, Network, Output, Stack, Takes};
 use crate::data::EventShape;
 use crate::error::Result;
 use crate::key::Key;

@@ -14,12 +14,7 @@ use scorefield_kernels::attention as kernel;
 /// softmax(Q·Kᵀ/√c)·V of `heads` heads of `channels` features over `tokens` tokens, all `[n, tokens·heads·channels]`.
 ///
 /// `None` where there is no kernel for these tensors.
-pub fn attention(
-    q: Tensor<2>,
-    k: Tensor<2>,
-    v: Tensor<2>,
-    [tokens, heads, channels]: [usize; 3],
-) -> Option<Tensor<2>> {
+pub fn attention(q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, [tokens, heads, channels]: [usize; 3]) -> Option<Tensor<2>> {
     has_kernels(&q).then(|| {
         let shape = Sizes(kernel::Shape { tokens, heads, channels });
         let parts = [q, k, v].map(Tensor::into_dispatch);

@@ -11,9 +11,10 @@ use burn::backend::autodiff::{
     ops::{Backward, Ops, OpsKind},
 };
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
-use burn::tensor::activation;
 use burn_flex::FlexTensor;
 use scorefield_kernels as kernels;
+
+pub use kernels::mlp::Activation;
 
 /// Layer normalisation's guard against a constant row.
 pub(crate) const EPSILON: f32 = 1e-5;
@@ -25,23 +26,21 @@ pub fn add_silu(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     if has_kernels(&a) && a.dims() == b.dims() {
         Tensor::from_dispatch(<Dispatch as ScoreKernels>::add_silu(a.into_dispatch(), b.into_dispatch()))
     } else {
-        activation::silu(a + b)
+        burn::tensor::activation::silu(a + b)
     }
 }
 
-/// SiLU, y = u·sigmoid(u).
-pub fn silu(u: Tensor<2>) -> Tensor<2> {
-    if has_kernels(&u) { Tensor::from_dispatch(<Dispatch as ScoreKernels>::silu(u.into_dispatch())) } else { activation::silu(u) }
+/// The k-th derivative of an activation at each number, k = `order` ≤ 2, where there is a kernel for these tensors.
+pub fn activation(u: Tensor<2>, f: Activation, order: usize) -> Option<Tensor<2>> {
+    has_kernels(&u)
+        .then(|| Tensor::from_dispatch(<Dispatch as ScoreKernels>::activation(u.into_dispatch(), Derivative { f, order })))
 }
 
-/// SiLU′(u) = sigmoid(u)·(1 + u·(1 − sigmoid(u))): what a jet's first derivative is multiplied by.
-pub fn silu_slope(u: Tensor<2>) -> Tensor<2> {
-    if has_kernels(&u) {
-        Tensor::from_dispatch(<Dispatch as ScoreKernels>::silu_slope(u.into_dispatch()))
-    } else {
-        let gate = activation::sigmoid(u.clone());
-        gate.clone() * (u * (gate.neg() + 1.0) + 1.0)
-    }
+/// A derivative of an activation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Derivative {
+    f: Activation,
+    order: usize,
 }
 
 /// The kernels compute in f32, in main memory; anything else is composed.
@@ -65,10 +64,8 @@ pub fn layer_norm(x: Tensor<2>) -> Tensor<2> {
 pub(crate) trait ScoreKernels: Backend {
     fn add_silu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
     fn add_silu_backward(a: FloatTensor<Self>, b: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
-    fn silu(u: FloatTensor<Self>) -> FloatTensor<Self>;
-    fn silu_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
-    fn silu_slope(u: FloatTensor<Self>) -> FloatTensor<Self>;
-    fn silu_slope_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn activation(u: FloatTensor<Self>, of: Derivative) -> FloatTensor<Self>;
+    fn activation_backward(u: FloatTensor<Self>, g: FloatTensor<Self>, of: Derivative) -> FloatTensor<Self>;
     fn row_norm(x: FloatTensor<Self>) -> FloatTensor<Self>;
     fn row_norm_backward(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
 }
@@ -101,33 +98,18 @@ impl ScoreKernels for Flex {
         like(&g, gx)
     }
 
-    fn silu(u: FlexTensor) -> FlexTensor {
+    fn activation(u: FlexTensor, of: Derivative) -> FlexTensor {
         let u = u.to_contiguous();
         let mut y = vec![0.0; view(&u).len()];
-        kernels::activation::silu(view(&u), &mut y);
+        kernels::function::derivative(of.f, of.order, view(&u), &mut y);
         like(&u, y)
     }
 
-    fn silu_backward(u: FlexTensor, g: FlexTensor) -> FlexTensor {
-        let g = g.to_contiguous();
-        let mut gu = vec![0.0; view(&g).len()];
-        kernels::activation::silu_backward(view(&u.to_contiguous()), view(&g), &mut gu);
-        like(&g, gu)
-    }
-
-    fn silu_slope(u: FlexTensor) -> FlexTensor {
-        let u = u.to_contiguous();
-        let (mut slope, mut bend) = (vec![0.0; view(&u).len()], vec![0.0; view(&u).len()]);
-        kernels::activation::silu_derivatives(view(&u), &mut slope, &mut bend);
-        like(&u, slope)
-    }
-
-    fn silu_slope_backward(u: FlexTensor, g: FlexTensor) -> FlexTensor {
+    fn activation_backward(u: FlexTensor, g: FlexTensor, of: Derivative) -> FlexTensor {
         let (u, g) = (u.to_contiguous(), g.to_contiguous());
-        let (mut slope, mut bend) = (vec![0.0; view(&u).len()], vec![0.0; view(&u).len()]);
-        kernels::activation::silu_derivatives(view(&u), &mut slope, &mut bend);
-        bend.iter_mut().zip(view(&g)).for_each(|(b, g)| *b *= g);
-        like(&u, bend)
+        let mut gu = vec![0.0; view(&g).len()];
+        kernels::function::times_derivative(of.f, of.order + 1, view(&u), view(&g), &mut gu);
+        like(&u, gu)
     }
 
     fn row_norm(x: FlexTensor) -> FlexTensor {
@@ -150,25 +132,26 @@ impl ScoreKernels for Flex {
 
 /// An operation of one tensor whose backward pass needs that tensor and the gradient of the result.
 macro_rules! unary {
-    ($x:ident, $forward:ident, $backward:ident) => {{
+    ($x:ident, $forward:ident, $backward:ident $(, $with:ident: $kind:ty)?) => {{
         #[derive(Debug)]
-        struct Operation;
+        struct Operation($($kind)?);
         impl<B: Backend + ScoreKernels> Backward<B, 1> for Operation {
             type State = NodeId;
             fn backward(self, ops: Ops<NodeId, 1>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
                 let x = checkpointer.retrieve_node_output(ops.state);
-                let g = B::$backward(x, grads.consume::<B>(&ops.node));
+                $(let $with: $kind = self.0;)?
+                let g = B::$backward(x, grads.consume::<B>(&ops.node) $(, $with)?);
                 if let [Some(parent)] = ops.parents {
                     grads.register::<B>(parent.id, g);
                 }
             }
         }
-        match Operation.prepare::<C>([$x.node()]).compute_bound().stateful() {
+        match Operation($($with)?).prepare::<C>([$x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(mut prepared) => {
                 let state = prepared.checkpoint(&$x);
-                prepared.finish(state, B::$forward($x.into_primitive()))
+                prepared.finish(state, B::$forward($x.into_primitive() $(, $with)?))
             }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::$forward($x.into_primitive())),
+            OpsKind::UnTracked(prepared) => prepared.finish(B::$forward($x.into_primitive() $(, $with)?)),
         }
     }};
 }
@@ -196,12 +179,8 @@ impl<B: Backend + ScoreKernels, C: CheckpointStrategy> ScoreKernels for Autodiff
         }
     }
 
-    fn silu(u: FloatTensor<Self>) -> FloatTensor<Self> {
-        unary!(u, silu, silu_backward)
-    }
-
-    fn silu_slope(u: FloatTensor<Self>) -> FloatTensor<Self> {
-        unary!(u, silu_slope, silu_slope_backward)
+    fn activation(u: FloatTensor<Self>, of: Derivative) -> FloatTensor<Self> {
+        unary!(u, activation, activation_backward, of: Derivative)
     }
 
     fn row_norm(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -217,12 +196,8 @@ impl<B: Backend + ScoreKernels, C: CheckpointStrategy> ScoreKernels for Autodiff
         ))
     }
 
-    fn silu_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
-        <Self as burn::backend::AutodiffBackend>::from_inner(B::silu_backward(u.into_primitive(), g.into_primitive()))
-    }
-
-    fn silu_slope_backward(u: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
-        <Self as burn::backend::AutodiffBackend>::from_inner(B::silu_slope_backward(u.into_primitive(), g.into_primitive()))
+    fn activation_backward(u: FloatTensor<Self>, g: FloatTensor<Self>, of: Derivative) -> FloatTensor<Self> {
+        <Self as burn::backend::AutodiffBackend>::from_inner(B::activation_backward(u.into_primitive(), g.into_primitive(), of))
     }
 
     fn row_norm_backward(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -258,7 +233,7 @@ mod tests {
         let fused_grads = fused.backward();
         let (fused_a, fused_b) = (a.grad(&fused_grads).unwrap(), b.grad(&fused_grads).unwrap());
 
-        let u = activation::silu(a.clone() + b.clone()) * 3.0;
+        let u = burn::tensor::activation::silu(a.clone() + b.clone()) * 3.0;
         let centred = u.clone() - u.mean_dim(1);
         let std = (centred.clone().powi_scalar(2).mean_dim(1) + EPSILON).sqrt();
         let composed_grads = ((centred / std) * w).sum().backward();

@@ -15,7 +15,7 @@ use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 use scorefield_kernels::image;
 
-pub use image::{Activation as ImageActivation, Layer as LayerPlan, Norm as NormPlan, Size as SizePlan};
+pub use image::{Layer as LayerPlan, Norm as NormPlan, Size as SizePlan};
 
 /// The tensors of a layer of images, none of which depends on the network's input.
 #[derive(Clone, Debug)]
@@ -62,6 +62,7 @@ pub(crate) struct Pass {
 }
 
 #[backend_extension(Flex, Autodiff)]
+#[allow(clippy::type_complexity, reason = "the gradient by each of five tensors")]
 pub(crate) trait ImageLayer: Backend {
     fn image_layer(
         x: FloatTensor<Self>,
@@ -94,8 +95,7 @@ impl ImageLayer for Flex {
         residual: FlexTensor,
         pass: Pass,
     ) -> FlexTensor {
-        let [x, scale, offset, kernel, bias, residual] =
-            [x, scale, offset, kernel, bias, residual].map(|t| t.to_contiguous());
+        let [x, scale, offset, kernel, bias, residual] = [x, scale, offset, kernel, bias, residual].map(|t| t.to_contiguous());
         let n = x.layout().shape()[0];
         let inputs = image::Inputs {
             x: view(&x),

@@ -13,16 +13,16 @@ mod image;
 mod image_layer;
 mod perceptron;
 
-pub use attention::attention;
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
+pub use attention::attention;
 pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
 pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_vectors};
 pub(crate) use fused::EPSILON;
-pub use fused::{add_silu, layer_norm, silu, silu_slope};
+pub use fused::{Activation, activation, add_silu, layer_norm};
 pub use gradient::{gradients, leaf};
 pub use image::{Image, Window, correlate};
-pub use image_layer::{ImageActivation, LayerPlan, NormPlan, SizePlan, Weights, image_layer};
+pub use image_layer::{LayerPlan, NormPlan, SizePlan, Weights, image_layer};
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 
 /// An `[n, d]` tensor from row-major numbers.

@@ -9,6 +9,7 @@
 //!
 //! Backward by W: dW[·, ·, i, j] = Σ g[y, x]·a[s·y + i, s·x + j]ᵀ over pixels.
 
+mod few;
 mod outer;
 mod product;
 mod walk;
@@ -17,6 +18,7 @@ mod weights;
 use crate::dispatch::Simd;
 use crate::image::{Frame, Layer};
 use crate::matrix::pack::Panels;
+use few::FEW;
 use walk::{Extent, Taps, Walk};
 use weights::Order;
 
@@ -62,12 +64,27 @@ impl Direct {
 
     /// Numbers of the weights, packed.
     pub(super) fn weights_len(&self) -> usize {
-        self.taps() * self.layer.channels * self.layer.outputs.next_multiple_of(16)
+        let Layer { channels, outputs, .. } = self.layer;
+        self.taps() * channels * if self.few_outputs() { outputs } else { outputs.next_multiple_of(16) }
     }
 
     /// Numbers of their transpose, packed.
     pub(super) fn transpose_len(&self) -> usize {
-        self.taps() * self.layer.outputs * self.layer.channels.next_multiple_of(16)
+        let Layer { channels, outputs, .. } = self.layer;
+        self.taps() * outputs * if self.few_channels() { channels } else { channels.next_multiple_of(16) }
+    }
+
+    /// Numbers of what [`accumulate`](Self::accumulate) adds to.
+    pub(super) fn sum_len(&self) -> usize {
+        self.weights_len()
+    }
+
+    fn few_outputs(&self) -> bool {
+        self.layer.outputs <= FEW && self.layer.channels.is_multiple_of(16)
+    }
+
+    fn few_channels(&self) -> bool {
+        self.layer.channels <= FEW && self.layer.outputs.is_multiple_of(16)
     }
 
     fn taps(&self) -> usize {
@@ -79,7 +96,11 @@ impl Direct {
         let Layer { channels, outputs, .. } = self.layer;
         let order = Order { size: (channels, outputs), rows: self.taps(), cols: channels * self.taps() };
         let taps: Vec<usize> = (0..self.taps()).collect();
-        weights::pack(self.simd, w, &taps, order, outputs.next_multiple_of(16), into);
+        if self.few_outputs() {
+            weights::pack_few(w, &taps, order, into);
+        } else {
+            weights::pack(self.simd, w, &taps, order, outputs.next_multiple_of(16), into);
+        }
     }
 
     /// Packs the weights for [`backward`](Self::backward).
@@ -91,8 +112,13 @@ impl Direct {
             let reversed = |phase: usize, n: usize| (0..n).rev().map(move |i| phase + i * stride);
             let (rows, cols) = (self.reached(p), self.reached(q));
             let taps: Vec<usize> = reversed(p, rows).flat_map(|i| reversed(q, cols).map(move |j| i * kernel + j)).collect();
-            let (part, rest) = std::mem::take(&mut into).split_at_mut(taps.len() * outputs * width);
-            weights::pack(self.simd, w, &taps, order, width, part);
+            let columns = if self.few_channels() { channels } else { width };
+            let (part, rest) = std::mem::take(&mut into).split_at_mut(taps.len() * outputs * columns);
+            if self.few_channels() {
+                weights::pack_few(w, &taps, order, part);
+            } else {
+                weights::pack(self.simd, w, &taps, order, width, part);
+            }
             into = rest;
         }
     }
@@ -130,8 +156,12 @@ impl Direct {
     pub(super) fn forward(&self, images: usize, a: &[f32], packed: &[f32], out: &mut [f32]) {
         let (taps, walk) = self.reading(self.frame(images));
         let (extent, width) = (self.extent(images), self.layer.outputs.next_multiple_of(16));
+        let into = Walk::dense(extent, width);
+        if self.few_outputs() {
+            return few::convolve(self.simd, extent, taps, a, walk, packed, self.layer.outputs, out, into);
+        }
         let panels = Panels::new(self.simd, packed, taps.len(), width);
-        product::convolve(self.simd, extent, taps, a, walk, panels, out, Walk::dense(extent, width));
+        product::convolve(self.simd, extent, taps, a, walk, panels, out, into);
     }
 
     /// `da` `[images, h, w, c_in]`, c_in rounded up to a multiple of 16: the gradient by a, from that in the frame `g`.
@@ -151,25 +181,44 @@ impl Direct {
                 row: stride * width * wide,
                 pixel: stride * wide,
             };
-            let (part, rest) = transpose.split_at(taps.len() * wide);
+            let extent = [images, rows.count, cols.count];
+            let columns = if self.few_channels() { channels } else { wide };
+            let (part, rest) = transpose.split_at(taps.len() * columns);
             transpose = rest;
-            let panels = Panels::new(self.simd, part, taps.len(), wide);
-            product::convolve(self.simd, [images, rows.count, cols.count], taps, g, walk, panels, da, into);
+            if self.few_channels() {
+                few::convolve(self.simd, extent, taps, g, walk, part, channels, da, into);
+            } else {
+                let panels = Panels::new(self.simd, part, taps.len(), wide);
+                product::convolve(self.simd, extent, taps, g, walk, panels, da, into);
+            }
         }
     }
 
-    /// Adds to `sum` `[k², c_in, c_out]`, c_out rounded up to a multiple of 16, what a block gives to the gradient of the weights.
+    /// Adds to `sum` `[k², c_in, c_out]`, c_out rounded up to a multiple of 16, what a block gives to the gradient of the weights. For few
+    /// outputs it is `[k, c_out, k, c_in]`, the other way round, so that registers are full.
     pub(super) fn accumulate(&self, images: usize, a: &[f32], g: &[f32], sum: &mut [f32]) {
         let (taps, walk) = self.reading(self.frame(images));
         let (frame, edge) = self.gradient_frame(images);
         let (row, pixel) = (frame.width * frame.channels, frame.channels);
         let along = Walk { first: edge * (row + pixel), image: frame.height * row, row, pixel };
+        if self.few_outputs() {
+            let outputs = Taps { rows: 1, step: 0, run: self.layer.outputs };
+            for (i, sum) in sum.chunks_exact_mut(outputs.run * taps.run).enumerate() {
+                let walk = Walk { first: i * taps.step, ..walk };
+                outer::accumulate(self.simd, self.extent(images), outputs, g, along, a, walk, taps.run, sum);
+            }
+            return;
+        }
         let width = self.layer.outputs.next_multiple_of(16);
         outer::accumulate(self.simd, self.extent(images), taps, a, walk, g, along, width, sum);
     }
 
     /// `gw` `[c_out, c_in, k, k]` from the sum over all blocks.
     pub(super) fn weight_gradient(&self, sum: &[f32], gw: &mut [f32]) {
+        let Layer { channels, outputs, kernel, .. } = self.layer;
+        if self.few_outputs() {
+            return weights::unpack_few(sum, [outputs, channels], kernel, gw);
+        }
         weights::unpack(sum, self.layer.channels, self.layer.outputs.next_multiple_of(16), self.taps(), gw);
     }
 }

@@ -20,7 +20,13 @@ registers! {
 fn check(extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Walk, w: usize, c: &[f32]) {
     let fits = walk.fits(extent, taps.reach(), a.len()) && along.fits(extent, w, g.len());
     let whole = c.len() == taps.len() * w && w.is_multiple_of(16);
-    assert!(fits && whole, "accumulate: {extent:?} {taps:?} {walk:?} in {}, {along:?} in {}, {w} in {}", a.len(), g.len(), c.len());
+    assert!(
+        fits && whole,
+        "accumulate: {extent:?} {taps:?} {walk:?} in {}, {along:?} in {}, {w} in {}",
+        a.len(),
+        g.len(),
+        c.len()
+    );
 }
 
 /// # Safety
@@ -92,6 +98,9 @@ unsafe fn over_run<V: Lanes, const N: usize>(
             } else if left >= 4 {
                 tile::<V, 4, N>(extent, a, walk, g, along, c, w);
                 i += 4;
+            } else if left == 3 {
+                tile::<V, 3, N>(extent, a, walk, g, along, c, w);
+                i += 3;
             } else if left >= 2 {
                 tile::<V, 2, N>(extent, a, walk, g, along, c, w);
                 i += 2;

@@ -26,15 +26,7 @@ fn check(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn over_panels<V: Lanes>(
-    extent: Extent,
-    taps: Taps,
-    from: &[f32],
-    walk: Walk,
-    b: Panels<'_>,
-    to: &mut [f32],
-    into: Walk,
-) {
+unsafe fn over_panels<V: Lanes>(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &mut [f32], into: Walk) {
     check(extent, taps, from, walk, b, to, into);
     let [images, height, width] = join(extent, [walk, into]);
     for (cols, panel) in b.panels() {

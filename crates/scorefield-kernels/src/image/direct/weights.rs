@@ -45,6 +45,28 @@ pub(super) fn pack(simd: Simd, w: &[f32], taps: &[usize], order: Order, width: u
     }
 }
 
+/// The transpose of that matrix, row after row.
+pub(super) fn pack_few(w: &[f32], taps: &[usize], order: Order, into: &mut [f32]) {
+    let Order { size: (inner, few), rows, cols } = order;
+    assert!(into.len() == few * taps.len() * inner, "pack: {} for {few}×{}×{inner}", into.len(), taps.len());
+    let starts = (0..few).flat_map(|j| taps.iter().map(move |tap| tap + j * cols));
+    for (into, start) in into.chunks_exact_mut(inner.max(1)).zip(starts) {
+        for (q, to) in into.iter_mut().enumerate() {
+            *to = w[start + q * rows];
+        }
+    }
+}
+
+/// `gw` `[c_out, c_in, k, k]` from `sum` `[k, c_out, k, c_in]`.
+pub(super) fn unpack_few(sum: &[f32], [outputs, inputs]: [usize; 2], kernel: usize, gw: &mut [f32]) {
+    for (row, sum) in sum.chunks_exact(inputs).enumerate() {
+        let (i, o, j) = (row / kernel / outputs, row / kernel % outputs, row % kernel);
+        for (q, sum) in sum.iter().enumerate() {
+            gw[((o * inputs + q) * kernel + i) * kernel + j] = *sum;
+        }
+    }
+}
+
 /// `gw` `[c_out, c_in, k²]` from `sum` `[k², c_in, width]`.
 pub(super) fn unpack(sum: &[f32], inputs: usize, width: usize, taps: usize, gw: &mut [f32]) {
     let each = |(j, gw): (usize, &mut [f32])| {

@@ -1,7 +1,7 @@
 //! The adjoint of the forward pass: Ū_k += V_kᵀ·(A ȳ Aᵀ)_k and d̄ = B V̄ Bᵀ with V̄_k = (A ȳ Aᵀ)_k·U_kᵀ, a group of tiles at a time.
 
 use super::tiles::{Tiles, from_frame, from_outputs, to_frame};
-use super::weights::Weights;
+use super::weights::{Pass, Weights};
 use super::{GROUP, POINTS, plane};
 use crate::dispatch::Simd;
 use crate::image::Frame;
@@ -11,7 +11,7 @@ use crate::matrix::scratch;
 
 /// Gradients from `g` `[images, h, w, c_out]`, that of the outputs: by the weights, added to `du` `[36, c_in, c_out]`, of which
 /// [`weight_gradient`](super::weight_gradient) makes the weights' own; and by the images, written to `da`, all of it. Outside the images
-/// `da` holds the gradients by the zeros there. Channels are rounded up to multiples of 16. `a` is as in [`forward`](super::forward),
+/// `da` holds the gradients by the zeros there. Channels are rounded up to multiples of 16. `a` is as in [`forward`](super::forward()),
 /// `weights` those of [`Weights::backward`]. On the calling thread.
 ///
 /// # Panics
@@ -29,8 +29,8 @@ pub(crate) fn backward(
     du: &mut [f32],
 ) {
     let tiles = Tiles::new(frame, h, w);
-    let (c_in, c_out) = (frame.channels, weights.inner());
-    assert!(weights.width() == c_in, "weights for {} channels, not {c_in}", weights.width());
+    let [c_out, c_in] = weights.sides(simd, Pass::Backward);
+    assert!(frame.channels == c_in, "weights for {c_in} channels, not {}", frame.channels);
     assert!(du.len() == POINTS * c_in * c_out, "gradient of {} for {c_in}×{c_out}", du.len());
     let most = GROUP.min(tiles.count());
     scratch::with([POINTS * plane(most, c_in), POINTS * plane(most, c_out), c_in], |[v, m, zeros]| {
@@ -47,7 +47,7 @@ pub(crate) fn backward(
                 outer(simd, Begin::There, Rows::new(v, n, c_in, c_in), m, RowsMut::new(du, c_in, c_out, c_out));
                 if da.is_some() {
                     // V̄_k = M̄_k·U_kᵀ, in the place of V_k
-                    weights.multiply(simd, k, m, zeros, v);
+                    weights.multiply(k, m, zeros, v);
                 }
             }
             first = some.end;

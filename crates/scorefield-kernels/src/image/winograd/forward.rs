@@ -1,7 +1,7 @@
 //! Y = Aᵀ [U ⊙ (Bᵀ d B)] A over a block of images, a group of tiles at a time.
 
 use super::tiles::{Tiles, from_frame, to_outputs};
-use super::weights::Weights;
+use super::weights::{Pass, Weights};
 use super::{GROUP, POINTS, plane};
 use crate::dispatch::Simd;
 use crate::image::Frame;
@@ -15,8 +15,9 @@ use crate::matrix::scratch;
 /// If the shapes differ.
 pub(crate) fn forward(simd: Simd, frame: Frame, h: usize, w: usize, a: &[f32], weights: Weights<'_>, out: &mut [f32]) {
     let tiles = Tiles::new(frame, h, w);
-    let (c_in, c_out) = (frame.channels, weights.width());
-    assert!(weights.inner() == c_in, "weights for {} channels, not {c_in}", weights.inner());
+    let [c_in, c_out] = weights.sides(simd, Pass::Forward);
+    assert!(frame.channels == c_in, "weights for {c_in} channels, not {}", frame.channels);
+    assert!(out.len() == tiles.pixels(c_out), "{} outputs, not {}", out.len(), tiles.pixels(c_out));
     let most = GROUP.min(tiles.count());
     scratch::with([POINTS * plane(most, c_in), POINTS * plane(most, c_out), c_out], |[v, m, zeros]| {
         zeros.fill(0.0);
@@ -27,7 +28,7 @@ pub(crate) fn forward(simd: Simd, frame: Frame, h: usize, w: usize, a: &[f32], w
             from_frame(simd, tiles, some.clone(), a, v);
             for k in 0..POINTS {
                 // M_k = V_k·U_k
-                weights.multiply(simd, k, Rows::new(&v[k * from..], n, c_in, c_in), zeros, &mut m[k * to..]);
+                weights.multiply(k, Rows::new(&v[k * from..], n, c_in, c_in), zeros, &mut m[k * to..]);
             }
             first = some.end;
             to_outputs(simd, tiles, some, c_out, m, out);

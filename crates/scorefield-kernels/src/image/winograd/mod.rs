@@ -7,7 +7,8 @@
 //! The backward pass is the adjoint of each step, so it is the gradient of what was computed: M̄ = A ȳ Aᵀ, Ū_k = V_kᵀ·M̄_k,
 //! V̄_k = M̄_k·U_kᵀ, d̄ = B V̄ Bᵀ added up where tiles overlap, ḡ = Gᵀ Ū G. V is computed again.
 //!
-//! The points cost about one decimal of the result: its error is some 10⁻⁶ of the norm of Σ|w||a|, where a direct sum has 10⁻⁷.
+//! The points cost a little more than half a decimal: ‖error‖/‖result‖ is about 2·10⁻⁶ at 64 channels, where a direct sum in f32 has
+//! 4·10⁻⁷. It is a share of all inputs of a tile, so a number that they cancel in has fewer digits right.
 //!
 //! Lavin & Gray, *Fast algorithms for convolutional neural networks*, CVPR 2016.
 

@@ -22,10 +22,18 @@ pub(crate) fn weights_len(c_in: usize, c_out: usize) -> usize {
     POINTS * (inner * width + inner.max(width))
 }
 
+/// Which way a pass goes: square matrices fit both, and would give a wrong result without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    Forward,
+    Backward,
+}
+
 /// The 36 matrices that tiles are multiplied by, for one instruction set. Channels are rounded up to multiples of 16 with zeros.
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a> {
     simd: Simd,
+    pass: Pass,
     data: &'a [f32],
     inner: usize,
     width: usize,
@@ -35,15 +43,15 @@ impl<'a> Weights<'a> {
     /// For the forward pass, U_k `[c_in, c_out]`, from `weight` `[c_out, c_in, 3, 3]`; `space` has [`weights_len`] numbers. Large ones
     /// on several threads.
     pub(crate) fn forward(simd: Simd, weight: &[f32], c_in: usize, c_out: usize, space: &'a mut [f32]) -> Self {
-        Self::filled(simd, Filters { weight, sides: [c_in, c_out], strides: [1, c_in] }, space)
+        Self::filled(simd, Pass::Forward, Filters { weight, sides: [c_in, c_out], strides: [1, c_in] }, space)
     }
 
     /// For the backward pass, U_kᵀ `[c_out, c_in]`, from the same.
     pub(crate) fn backward(simd: Simd, weight: &[f32], c_in: usize, c_out: usize, space: &'a mut [f32]) -> Self {
-        Self::filled(simd, Filters { weight, sides: [c_out, c_in], strides: [c_in, 1] }, space)
+        Self::filled(simd, Pass::Backward, Filters { weight, sides: [c_out, c_in], strides: [c_in, 1] }, space)
     }
 
-    fn filled(simd: Simd, filters: Filters<'_>, space: &'a mut [f32]) -> Self {
+    fn filled(simd: Simd, pass: Pass, filters: Filters<'_>, space: &'a mut [f32]) -> Self {
         let [rows, cols] = filters.sides;
         assert!(filters.weight.len() == 9 * rows * cols, "{} weights of {rows}×{cols} filters", filters.weight.len());
         assert!(space.len() == weights_len(rows, cols), "{} numbers for weights {rows}×{cols}", space.len());
@@ -60,32 +68,30 @@ impl<'a> Weights<'a> {
         } else {
             used.chunks_mut(size).enumerate().for_each(fill);
         }
-        Self { simd, data: space, inner, width }
+        Self { simd, pass, data: space, inner, width }
     }
 
-    /// Channels of the rows that are multiplied, a multiple of 16.
-    pub(super) fn inner(&self) -> usize {
-        self.inner
-    }
-
-    /// Channels of the result, a multiple of 16.
-    pub(super) fn width(&self) -> usize {
-        self.width
+    /// Rows and columns of each matrix, multiples of 16.
+    ///
+    /// # Panics
+    /// If the weights are those of the other pass, or for another instruction set than `simd`.
+    pub(super) fn sides(&self, simd: Simd, pass: Pass) -> [usize; 2] {
+        assert!((simd, pass) == (self.simd, self.pass), "{:?} weights for {}, not {pass:?} for {simd}", self.pass, self.simd);
+        [self.inner, self.width]
     }
 
     /// `c` `[rows, width]` = `a` `[rows, inner]` times matrix k; `zeros` are `width` zeros.
     ///
     /// # Panics
-    /// If the weights were packed for another instruction set than `simd`, or the shapes differ.
-    pub(super) fn multiply(&self, simd: Simd, k: usize, a: Rows<'_>, zeros: &[f32], c: &mut [f32]) {
-        assert!(simd == self.simd, "weights for {}, not {simd}", self.simd);
-        let panel = panel_width(simd);
+    /// If the shapes differ.
+    pub(super) fn multiply(&self, k: usize, a: Rows<'_>, zeros: &[f32], c: &mut [f32]) {
+        let panel = panel_width(self.simd);
         for (i, first) in (0..self.width).step_by(panel).enumerate() {
             let cols = panel.min(self.width - first);
             let at = POINTS * plane(self.inner, panel) * i + plane(self.inner, cols) * k;
-            let part = Panels::new(simd, &self.data[at..][..self.inner * cols], self.inner, cols);
+            let part = Panels::new(self.simd, &self.data[at..][..self.inner * cols], self.inner, cols);
             let c = RowsMut::new(&mut c[first..], a.rows(), cols, self.width);
-            product(simd, a, part, &zeros[first..first + cols], c);
+            product(self.simd, a, part, &zeros[first..first + cols], c);
         }
     }
 }

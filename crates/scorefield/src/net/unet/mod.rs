@@ -61,7 +61,7 @@ named!(UNet {
 #[derive(Clone, Debug)]
 enum Classes {
     Table(Parameter),
-    Features(Features),
+    Features(Box<Features>),
 }
 
 impl Named for Classes {
@@ -136,7 +136,9 @@ impl UNetConfig {
         let classes = match (self.class_embed_type, self.num_class_embeds) {
             (None, None) => None,
             (None, Some(classes)) => Some(Classes::Table(make.normals(&[classes, self.embedding()], 1.0))),
-            (Some(ClassEmbedding::Timestep), _) => Some(Classes::Features(Features::new(make, waves.features(), self.embedding()))),
+            (Some(ClassEmbedding::Timestep), _) => {
+                Some(Classes::Features(Box::new(Features::new(make, waves.features(), self.embedding()))))
+            }
         };
         let input = make.conv(self.in_channels, channels[0], 3, Init::Scaled(1.0));
         let mut down = Vec::new();

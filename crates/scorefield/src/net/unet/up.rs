@@ -35,7 +35,7 @@ named!(Up {
 /// How the image is doubled.
 #[derive(Clone, Debug)]
 enum Double {
-    Conv(Conv),
+    Conv(Box<Conv>),
     Resnet(Box<Resnet>),
 }
 
@@ -74,7 +74,13 @@ pub(super) struct Ascent<V> {
 }
 
 impl Up {
-    pub(super) fn new(make: &mut Maker<'_>, kind: UpBlock, channels: Channels, doubles: bool, config: &UNetConfig) -> Result<Self, String> {
+    pub(super) fn new(
+        make: &mut Maker<'_>,
+        kind: UpBlock,
+        channels: Channels,
+        doubles: bool,
+        config: &UNetConfig,
+    ) -> Result<Self, String> {
         let (Channels { before, last_kept, outputs }, pyramid) = (channels, kind.has_pyramid());
         let rescale = if pyramid { SQRT_2 } else { 1.0 };
         let head = config.attention_head_dim.unwrap_or(outputs);
@@ -114,7 +120,7 @@ impl Up {
                 let shape = Shape { resampling, ..Shape::plain(outputs, outputs, config.norm_num_groups) };
                 Double::Resnet(Box::new(Resnet::new(make, shape, config)?))
             } else {
-                Double::Conv(make.conv(outputs, outputs, 3, Init::Scaled(1.0)))
+                Double::Conv(Box::new(make.conv(outputs, outputs, 3, Init::Scaled(1.0))))
             });
         }
         Ok(block)
@@ -134,9 +140,10 @@ impl Up {
             if let Some(attention) = self.attentions.first() {
                 x = attention.apply(x, image);
             }
-            let mut sum = ascent.pyramid.take().map(|(p, shape)| {
-                (resample(p, shape, Resampling::FilteredUp), Resampling::FilteredUp.of(shape))
-            });
+            let mut sum = ascent
+                .pyramid
+                .take()
+                .map(|(p, shape)| (resample(p, shape, Resampling::FilteredUp), Resampling::FilteredUp.of(shape)));
             if let (Some(norm), Some(conv)) = (&self.pyramid_norm, &self.to_pyramid) {
                 let before = Some(Before { norm, modulation: None, activation: Some(Function::Silu) });
                 let residual = sum.take().map(|(p, _)| p);

@@ -1,5 +1,8 @@
 //! `bench`: how fast this machine trains, and how noisy the gradients are that it trains on.
 
+mod kernels;
+mod unet;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,10 +24,12 @@ Examples:
   scorefield bench                                                        the network alone, then every objective
   scorefield bench --only objectives --quick
   scorefield bench --only objectives --picture cost.png --markdown cost.md
-  scorefield bench --only objectives-peers --case sliced-1024 --json      one step as other libraries take it";
+  scorefield bench --only objectives-peers --case sliced-1024 --json      one step as other libraries take it
+  scorefield bench --only unet --case small                               a U-Net's forward pass and training step
+  scorefield bench --only kernels                                         against the processor's peak and its memory's";
 
 /// What may be measured.
-const PARTS: &[&str] = &["mlp", "objectives", "objectives-peers"];
+const PARTS: &[&str] = &["mlp", "objectives", "objectives-peers", "unet", "kernels"];
 /// A look at the peak, and how many are taken: other programs only ever take away from it, so the highest counts.
 const PEAK: Duration = Duration::from_millis(50);
 const PEAKS: usize = 4;
@@ -39,8 +44,8 @@ pub struct Bench {
     /// Measure only this [default: mlp and objectives]
     #[arg(long, value_name = "NAME", value_parser = Offered::new(PARTS.iter().copied()))]
     only: Option<String>,
-    /// Of objectives-peers: which step
-    #[arg(long, value_name = "CASE", value_parser = Offered::new(bench::CASES.iter().map(|c| c.name)))]
+    /// Of objectives-peers: which step; of unet: which size [default: small]
+    #[arg(long, value_name = "CASE", value_parser = Offered::new(cases()))]
     case: Option<String>,
     /// Of objectives-peers: how many steps [default: a second and a half of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -80,8 +85,15 @@ pub fn run(args: &Bench, session: &Session) -> Result<Answer> {
         Some("mlp") => passes(seconds, session),
         Some("objectives") => objectives(args, seconds, session),
         Some("objectives-peers") => peers(args, session),
+        Some("unet") => unet::run(args.case.as_deref().unwrap_or(unet::DEFAULT), seconds, session),
+        Some("kernels") => Ok(kernels::run(seconds)),
         Some(other) => Err(unknown("--only", other, PARTS)),
     }
+}
+
+/// What `--case` may name, whatever the part; the part then says which of them are its own.
+fn cases() -> impl Iterator<Item = &'static str> {
+    bench::CASES.iter().map(|c| c.name).chain(bench::UNETS.iter().map(|c| c.name))
 }
 
 impl Bench {
@@ -91,7 +103,7 @@ impl Bench {
         let peers = only == Some("objectives-peers");
         let grid = only.is_none_or(|only| only == "objectives");
         let given = [
-            ("--case", self.case.is_some(), peers, "--only objectives-peers"),
+            ("--case", self.case.is_some(), peers || only == Some("unet"), "--only objectives-peers or --only unet"),
             ("--steps", self.steps.is_some(), peers, "--only objectives-peers"),
             ("--picture", self.picture.is_some(), grid, "--only objectives"),
             ("--markdown", self.markdown.is_some(), grid, "--only objectives"),

@@ -1,0 +1,42 @@
+//! `bench --only unet`: a forward pass and a training step, their arithmetic and their memory.
+
+use scorefield::bench;
+use scorefield::error::Result;
+use scorefield::words;
+
+use super::peak;
+use crate::output::Answer;
+use crate::session::Session;
+
+/// The case if none is named.
+pub(super) const DEFAULT: &str = "small";
+
+pub(super) fn run(case: &str, seconds: f64, session: &Session) -> Result<Answer> {
+    let spec = bench::unet_case(case)?;
+    let before = peak();
+    let pace = bench::unet(spec, seconds, session.seed(), session.device())?;
+    let peak = peak().max(before);
+    let (forward, train) = (pace.forward_gflops / peak, pace.train_gflops / peak);
+    let memory = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), words::bytes);
+    let line = |what: &str, seconds: f64, gflops: f64, bytes: Option<u64>| {
+        let arithmetic =
+            format!("{} GFLOP/s ({:.0}% of {})", words::number(gflops.round()), 100.0 * gflops / peak, words::rate(peak));
+        let images = format!("{} images/s", words::number((pace.rows as f64 / seconds).round()));
+        vec![what.to_owned(), words::seconds(seconds), images, arithmetic, memory(bytes)]
+    };
+    let mut head = vec![format!("unet {case}, {} images", pace.rows)];
+    head.extend(["time", "", "arithmetic", "peak memory"].map(str::to_owned));
+    let rows = [
+        head,
+        line("forward", pace.forward_seconds, pace.forward_gflops, pace.forward_peak_rss_bytes),
+        line("training step", pace.train_seconds, pace.train_gflops, pace.train_peak_rss_bytes),
+    ];
+    let text = format!("{}{} parameters\n", words::table(&rows), words::count(pace.parameters as u64));
+    Ok(Answer::new(text)
+        .with("only", "unet")
+        .with("case", case)
+        .with_all(pace)
+        .with("fma_peak_gflops", peak)
+        .with("forward_share_of_peak", forward)
+        .with("train_share_of_peak", train))
+}

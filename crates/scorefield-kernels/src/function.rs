@@ -1,0 +1,134 @@
+//! A derivative of an activation at each number, or that times another number: y = f⁽ᵏ⁾(u), y = g·f⁽ᵏ⁾(u), k ≤ 3.
+//!
+//! k = 0 with k = 1 for its gradient is an activation; k = 1 with k = 2, and k = 2 with k = 3, are what the derivatives of a jet are
+//! multiplied by. The formulas, and how exact they are, stand in `mlp/smooth.rs`.
+
+use crate::dispatch::{Simd, active, simd};
+use crate::mlp::Activation;
+use crate::mlp::smooth::{gelu, silu, softplus, tanh};
+use crate::share::{SPAN, is_worth_sharing};
+use rayon::prelude::*;
+
+/// `y` = f⁽ᵏ⁾(`u`) for k = `order`.
+///
+/// # Panics
+/// If the lengths differ, or k > 3.
+pub fn derivative(f: Activation, order: usize, u: &[f32], y: &mut [f32]) {
+    assert_eq!(u.len(), y.len(), "derivative: u and y");
+    if !is_worth_sharing(u.len(), 400) {
+        return run(active(), f, order, u, &[], y);
+    }
+    u.par_chunks(SPAN).zip(y.par_chunks_mut(SPAN)).for_each(|(u, y)| run(active(), f, order, u, &[], y));
+}
+
+/// `y` = `g`·f⁽ᵏ⁾(`u`) for k = `order`: the gradient of f⁽ᵏ⁻¹⁾(u) by u, given that by its value.
+///
+/// # Panics
+/// If the lengths differ, or k > 3.
+pub fn times_derivative(f: Activation, order: usize, u: &[f32], g: &[f32], y: &mut [f32]) {
+    assert!(u.len() == y.len() && u.len() == g.len(), "times_derivative: u {}, g {}, y {}", u.len(), g.len(), y.len());
+    if !is_worth_sharing(u.len(), 400) {
+        return run(active(), f, order, u, g, y);
+    }
+    (u.par_chunks(SPAN), g.par_chunks(SPAN), y.par_chunks_mut(SPAN))
+        .into_par_iter()
+        .for_each(|(u, g, y)| run(active(), f, order, u, g, y));
+}
+
+/// The functions `NAME` of (u, g, y), and the choice among them.
+macro_rules! functions {
+    ($($activation:ident, $order:pat, $name:ident = $body:ident, $k:literal;)*) => {
+        simd! {$(
+            fn $name(u: &[f32], g: &[f32], y: &mut [f32]) = |u, g, y| span::<$k>(u, g, y, $body);
+        )*}
+
+        fn run(simd: Simd, f: Activation, order: usize, u: &[f32], g: &[f32], y: &mut [f32]) {
+            let of = match (f, order) {
+                $((Activation::$activation, $order) => $name,)*
+                (_, order) => panic!("derivative {order} of {f:?}"),
+            };
+            of(simd, u, g, y);
+        }
+    };
+}
+
+functions! {
+    Silu, 0, silu_0 = silu, 0;
+    Silu, 1, silu_1 = silu, 1;
+    Silu, 2, silu_2 = silu, 2;
+    Silu, 3, silu_3 = silu, 3;
+    Softplus, 0, softplus_0 = softplus, 0;
+    Softplus, 1, softplus_1 = softplus, 1;
+    Softplus, 2, softplus_2 = softplus, 2;
+    Softplus, 3, softplus_3 = softplus, 3;
+    Tanh, 0, tanh_0 = tanh, 0;
+    Tanh, 1, tanh_1 = tanh, 1;
+    Tanh, 2, tanh_2 = tanh, 2;
+    Tanh, 3, tanh_3 = tanh, 3;
+    Gelu, 0, gelu_0 = gelu, 0;
+    Gelu, 1, gelu_1 = gelu, 1;
+    Gelu, 2, gelu_2 = gelu, 2;
+    Gelu, 3, gelu_3 = gelu, 3;
+}
+
+#[inline(always)]
+fn span<const K: usize>(u: &[f32], g: &[f32], y: &mut [f32], of: impl Fn(f32) -> [f32; 4]) {
+    if g.is_empty() {
+        for (u, y) in u.iter().zip(y) {
+            *y = of(*u)[K];
+        }
+    } else {
+        for ((u, g), y) in u.iter().zip(g).zip(y) {
+            *y = g * of(*u)[K];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::available;
+    use crate::philox::tests::normals;
+    use proptest::prelude::*;
+
+    const ALL: [Activation; 4] = [Activation::Silu, Activation::Softplus, Activation::Tanh, Activation::Gelu];
+
+    proptest! {
+        #[test]
+        fn every_variant_gives_the_bits_of_the_portable_twin(n in 0usize..200, order in 0usize..4, step: u32) {
+            let (u, g) = (normals(step, n), normals(!step, n));
+            for f in ALL {
+                for g in [&g[..0], &g[..]] {
+                    let bits = |simd| {
+                        let mut y = vec![0.0f32; n];
+                        run(simd, f, order, &u, g, &mut y);
+                        y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                    };
+                    for &simd in available() {
+                        prop_assert_eq!(bits(simd), bits(Simd::PORTABLE), "{} {:?}", simd, f);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_derivative_is_the_slope_of_the_one_before() {
+        let u: Vec<f32> = (-300..=300).map(|i| 0.02 * i as f32).collect();
+        let h = 1e-2f32;
+        for f in ALL {
+            let at = |order: usize, shift: f32| {
+                let moved: Vec<f32> = u.iter().map(|u| u + shift).collect();
+                let mut y = vec![0.0; u.len()];
+                derivative(f, order, &moved, &mut y);
+                y
+            };
+            for order in 1..4 {
+                let (low, high, slope) = (at(order - 1, -h), at(order - 1, h), at(order, 0.0));
+                for ((low, high), slope) in low.iter().zip(&high).zip(&slope) {
+                    assert!(((high - low) / (2.0 * h) - slope).abs() < 4e-4, "{f:?}, {order}");
+                }
+            }
+        }
+    }
+}
