@@ -32,7 +32,7 @@ mod tests {
                 let mut features: Vec<f64> = frequencies.iter().map(|f| (f * c).cos()).collect();
                 let sines = frequencies.iter().map(|f| (f * c).sin());
                 if cosines_first {
-                    features.extend(sines)
+                    features.extend(sines);
                 } else {
                     features.splice(0..0, sines.collect::<Vec<_>>());
                 }

@@ -144,7 +144,7 @@ pub(super) fn read_about(path: &std::path::Path, file: &TensorFile) -> Result<Ab
         None => UNIT_VALUES,
         Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(path, "metadata: values", e.to_string()))?,
     };
-    if !(values.0 < values.1) {
+    if values.0 >= values.1 || !(values.1 - values.0).is_finite() {
         return Err(Error::file_at(path, "metadata: values", format!("black {} is not below white {}", values.0, values.1)));
     }
     Ok(About {
