@@ -1,6 +1,6 @@
 //! Points from a file, in the file's order, to be evaluated one by one.
 
-use scorefield::data::{self, Dequantise, Options, all};
+use scorefield::data::{self, Dequantise, Options, Origin, all};
 use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::posterior::Observation;
@@ -42,7 +42,11 @@ pub fn read(spec: &str, target: &Target, session: &Session) -> Result<Points> {
         check_columns(spec, given, known)?;
     }
     let d = event.len();
-    let rows = all(&*set.train, n as usize, Key::new(session.seed(), Purpose::Data))?;
+    let mut rows = all(&*set.train, n as usize, Key::new(session.seed(), Purpose::Data))?;
+    // Pictures are read as [0, 1]; the target may have another black and white.
+    if let (Origin::Images | Origin::Digits, (black, white)) = (set.origin, target.values()) {
+        rows.iter_mut().for_each(|v| *v = black + (white - black) * *v);
+    }
     // A data set is opened in the order of its split, here of all rows; that is undone.
     let order = Key::new(options.split_seed, Purpose::Shuffle);
     let mut values = vec![0.0; rows.len()];

@@ -1,5 +1,6 @@
 //! Where samples go: a file of numbers or a picture, checked before the work begins and written complete or not at all.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use scorefield::data::EventShape;
@@ -79,6 +80,8 @@ pub struct Show<'a> {
     pub columns: Option<&'a [String]>,
     /// The density that the points should follow, smoothed by σ.
     pub exact: Option<(&'a Mixture, f64)>,
+    /// What black and white are, for images.
+    pub values: (f32, f32),
     /// The picture's title.
     pub title: &'a str,
     /// What the picture says of its making.
@@ -89,13 +92,22 @@ impl Show<'_> {
     fn picture(&self, n: usize) -> Result<Picture> {
         if let EventShape::Image { channels, height, width } = *self.event {
             let points = self.clouds[self.clouds.len() - 1].points;
-            return grid(&Images::new(points, [n, channels, height, width])?, None);
+            let grey = to_unit(points, self.values);
+            return grid(&Images::new(&grey, [n, channels, height, width])?, None);
         }
         let [x_label, y_label] = plane::labels(self.columns);
         let around: Vec<f32> = self.clouds.iter().flat_map(|cloud| cloud.points.iter().copied()).collect();
         let field = self.exact.map(|exact| plane::log_density(exact.0, exact.1, plane::range(&around, Some(exact))));
         let backdrop = field.as_ref().map(Backdrop::Contours);
         scatter(&Scatter { title: self.title, caption: "", clouds: self.clouds, backdrop, x_label: &x_label, y_label: &y_label })
+    }
+}
+
+/// Images whose black and white are `values`, as ones of [0, 1].
+fn to_unit(points: &[f32], (black, white): (f32, f32)) -> Cow<'_, [f32]> {
+    match (black, white) {
+        (0.0, 1.0) => Cow::Borrowed(points),
+        _ => Cow::Owned(points.iter().map(|v| (v - black) / (white - black)).collect()),
     }
 }
 

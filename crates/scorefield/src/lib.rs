@@ -9,6 +9,7 @@ pub mod data;
 pub mod demo;
 pub mod density;
 pub mod diagnostic;
+pub mod diffusers;
 pub mod error;
 pub mod jet;
 pub mod key;

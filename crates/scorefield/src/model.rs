@@ -10,13 +10,22 @@
 //!
 //! An energy network G stands for F = −∇G: E = ½‖z‖²/(σ² + σ_d²) + (σ_d/σ)·G, without noise E = ½‖z‖²/σ_d² + G, and s = −∇E. Then
 //! vᵀs = −Ė and vᵀJv = −Ë along v, which a jet of second order has without the rest of the gradient.
+//!
+//! Models from elsewhere take their points and levels in other ways: see [`Conditioning`].
 
+mod conditioning;
+mod timesteps;
+
+pub use conditioning::Conditioning;
+pub use timesteps::{BetaSchedule, Betas, Prediction, Timesteps};
+
+use self::conditioning::Factors;
 use crate::data::EventShape;
 use crate::jet::{Jet, Order, Value};
 use crate::levels::Regime;
 use crate::net::{Network, Output};
 use crate::score::{Score, ScoreJvp, trace_along};
-use crate::tensor::{Device, Tensor, by_point, column, matrix, row_dots, times_rows};
+use crate::tensor::{Device, Tensor, by_point, matrix, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +36,8 @@ pub struct Precondition {
     pub sigma_data: f32,
     /// Whether the model is of noisy data, or of the data themselves.
     pub regime: Regime,
+    /// How the network takes a point and its noise level.
+    pub conditioning: Conditioning,
 }
 
 /// See the head of this file.
@@ -48,18 +59,6 @@ impl Clone for Model {
             device: self.device.clone(),
         }
     }
-}
-
-/// The preconditioning's factors for a batch of noise levels, each `[n, 1]` (or `[1, 1]`), and c_noise `[n]`.
-struct Factors {
-    c_in: Tensor<2>,
-    c_noise: Tensor<1>,
-    /// 1/(σ² + σ_d²).
-    skip: Tensor<2>,
-    /// σ_d/(σ·√(σ² + σ_d²)).
-    out: Tensor<2>,
-    /// σ_d/σ: what multiplies an energy.
-    energy: Tensor<2>,
 }
 
 impl Model {
@@ -101,27 +100,7 @@ impl Model {
     }
 
     fn factors(&self, sigma: &Tensor<1>) -> Factors {
-        let data = self.precondition.sigma_data;
-        if self.precondition.regime == Regime::Clean {
-            let one = |value: f32| Tensor::full([1, 1], value, &self.device);
-            return Factors {
-                c_noise: sigma.zeros_like(),
-                skip: one(1.0 / (data * data)),
-                out: one(1.0 / data),
-                c_in: one(1.0 / data),
-                energy: one(1.0),
-            };
-        }
-        let total = sigma.clone().powi_scalar(2) + data * data;
-        let c_in = total.clone().sqrt().recip();
-        let ratio = sigma.clone().recip() * data;
-        Factors {
-            c_noise: (sigma.clone() / data).log() * 0.25,
-            skip: column(&total.recip()),
-            out: column(&(c_in.clone() * ratio.clone())),
-            c_in: column(&c_in),
-            energy: column(&ratio),
-        }
+        self.precondition.factors(sigma, &self.device)
     }
 
     fn centred(&self, x: Tensor<2>) -> Tensor<2> {
@@ -247,7 +226,12 @@ mod tests {
             Ok(key.at(row).normal(0, 1, shape.iter().product()).iter().map(|z| perturb * z).collect())
         })
         .unwrap();
-        Model::new(net, Precondition { mean: vec![1.0, -1.0], sigma_data: 0.7, regime }, event, &device)
+        Model::new(
+            net,
+            Precondition { mean: vec![1.0, -1.0], sigma_data: 0.7, regime, conditioning: Conditioning::Relative },
+            event,
+            &device,
+        )
     }
 
     #[test]
@@ -336,7 +320,12 @@ mod tests {
                 let values = Key::new(2, Purpose::Init).normal(row, 1, p.len()).into_iter().map(|z| size * z).collect();
                 p.update(|_| vector(values, &device).require_grad());
             });
-            let m = Model::new(net, Precondition { mean: vec![0.3; d], sigma_data: 0.7, regime }, event, &device);
+            let m = Model::new(
+                net,
+                Precondition { mean: vec![0.3; d], sigma_data: 0.7, regime, conditioning: Conditioning::Relative },
+                event,
+                &device,
+            );
             let sigma = vector((0..n).map(|i| 0.2 + 0.3 * i as f32).collect(), &device);
             let x = matrix(Key::new(3, Purpose::Data).normal(0, n, d), n, d, &device);
             assert!(m.net().diagonal(x.clone(), &sigma).is_some());

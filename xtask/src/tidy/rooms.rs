@@ -37,6 +37,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["report"],
     &["run"],
     &["recipe"],
+    &["diffusers"],
     &["verify"],
     &["bench"],
     &["demo"],

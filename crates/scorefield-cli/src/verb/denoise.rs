@@ -113,6 +113,7 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         clouds: &[Cloud { name: "noisy", points: &noisy.values }, Cloud { name: "denoised", points: &clean }],
         columns: noisy.columns.as_deref().or(target.columns()),
         exact: density.as_ref().filter(|_| matches!(removed, Removed::Level(_))).map(|density| (density, 0.0)),
+        values: target.values(),
         title: &format!("{} denoised {said}", args.noisy),
         metadata: &[
             ("scorefield", env!("CARGO_PKG_VERSION")),

@@ -5,7 +5,9 @@ pub mod completions;
 pub mod demo;
 pub mod denoise;
 pub mod doctor;
+pub mod export;
 pub mod fisher;
+pub mod import;
 pub mod list;
 pub mod runs;
 pub mod sample;
@@ -20,8 +22,22 @@ use crate::output::Answer;
 use crate::session::Session;
 
 /// The verbs as they are typed.
-pub const NAMES: &[&str] =
-    &["demo", "train", "sample", "score", "denoise", "fisher", "verify", "list", "runs", "doctor", "bench", "completions"];
+pub const NAMES: &[&str] = &[
+    "demo",
+    "train",
+    "sample",
+    "score",
+    "denoise",
+    "fisher",
+    "export",
+    "import",
+    "verify",
+    "list",
+    "runs",
+    "doctor",
+    "bench",
+    "completions",
+];
 
 /// Does what a verb says.
 ///
@@ -35,6 +51,8 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Score(args) => score::run(args, session),
         Verb::Denoise(args) => denoise::run(args, session),
         Verb::Fisher(args) => fisher::run(args, session),
+        Verb::Export(args) => export::run(args, session),
+        Verb::Import(args) => import::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::List(args) => list::run(args, session),
         Verb::Runs(args) => runs::run(args),

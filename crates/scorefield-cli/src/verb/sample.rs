@@ -193,6 +193,7 @@ impl Set<'_> {
             clouds: &[Cloud { name: "", points: &self.drawn.points }],
             columns: target.columns(),
             exact: density.as_ref().map(|density| (density, self.last_sigma)),
+            values: target.values(),
             title: &title,
             metadata: &[
                 ("scorefield", env!("CARGO_PKG_VERSION")),

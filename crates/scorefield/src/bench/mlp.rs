@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::jet::{Jet, Order};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::{Model, Precondition};
+use crate::model::{Conditioning, Model, Precondition};
 use crate::tensor::{Device, Tensor, matrix, numbers, repeated};
 use crate::train::gradient;
 use std::time::{Duration, Instant};
@@ -40,7 +40,8 @@ pub struct Pass {
 /// # Errors
 /// None that this network has.
 pub fn passes(seconds: f64, seed: u64, device: &Device) -> Result<Vec<Pass>> {
-    let precondition = Precondition { mean: vec![0.0; D], sigma_data: 1.0, regime: Regime::Clean };
+    let precondition =
+        Precondition { mean: vec![0.0; D], sigma_data: 1.0, regime: Regime::Clean, conditioning: Conditioning::Relative };
     // Making the optimiser makes the parameters leaves of the gradient graph.
     let subject = Subject { net: "plain-mlp", width: WIDTH, depth: DEPTH, precondition, seed };
     let model = crate::train::TrainState::new(subject.model(device)?, &[]).model;

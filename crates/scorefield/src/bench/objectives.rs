@@ -12,7 +12,7 @@ use super::subject::{Subject, steady};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::Precondition;
+use crate::model::{Conditioning, Precondition};
 use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
 use crate::objective::{Batch, Law, Objective, ObjectiveSettings, Projection, Variate};
 use crate::observe::{Flow, Observer};
@@ -163,7 +163,7 @@ impl<'a> Bench<'a> {
         let sigma_data = variance.sqrt();
         let regime = if cell.sigma > 0.0 { Regime::Noisy } else { Regime::Clean };
         let mean = mean.iter().map(|m| *m as f32).collect();
-        let precondition = Precondition { mean, sigma_data: sigma_data as f32, regime };
+        let precondition = Precondition { mean, sigma_data: sigma_data as f32, regime, conditioning: Conditioning::Relative };
         let subject = Subject { net: "plain-mlp", width: WIDTH, depth: DEPTH, precondition, seed: plan.seed };
         let settings = ObjectiveSettings {
             projection: Projection { law: Law::Rademacher, count: cell.directions.unwrap_or(1) },

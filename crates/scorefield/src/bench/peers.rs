@@ -10,7 +10,7 @@ use super::work::{Perceptron, step_flops, trace_step_flops};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::Precondition;
+use crate::model::{Conditioning, Precondition};
 use crate::net::parameter_count;
 use crate::noise::Gaussian;
 use crate::objective::{Batch, Law, OBJECTIVES, ObjectiveSettings, Projection, Variate};
@@ -107,7 +107,7 @@ const CHUNK: u64 = 10;
 /// A loss that is not finite: then the time would be that of nothing.
 pub fn pace(case: &Case, steps: Option<u64>, seed: u64, device: &Device) -> Result<Pace> {
     let regime = if case.sigma > 0.0 { Regime::Noisy } else { Regime::Clean };
-    let precondition = Precondition { mean: vec![0.0; case.d], sigma_data: 1.0, regime };
+    let precondition = Precondition { mean: vec![0.0; case.d], sigma_data: 1.0, regime, conditioning: Conditioning::Relative };
     let subject = Subject { net: case.net, width: WIDTH, depth: case.depth, precondition, seed };
     let mut state = TrainState::new(subject.model(device)?, &[]);
     let projection = Projection { law: Law::Rademacher, count: case.projections };

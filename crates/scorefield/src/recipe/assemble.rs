@@ -5,14 +5,16 @@
 
 use super::raw::Switch;
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
+use super::weights::{About, UNIT_VALUES};
 use super::{Recipe, Resolved, Value};
 use crate::data::{self, Dataset, Dequantise, First, Moments, Origin, Source, Standardise, Standardised};
 use crate::density;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::{Model, Precondition};
-use crate::net::{LevelCount, NETS, NetSettings, Takes};
+use crate::model::{Conditioning, Model, Precondition};
+use crate::net::unet::UNetConfig;
+use crate::net::{LevelCount, NETS, NetSettings, Network, Takes};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
@@ -61,6 +63,7 @@ impl Assembled {
     /// # Errors
     /// A setting out of range or a name that no registry has, data that cannot be read.
     pub fn new(resolved: &mut Resolved) -> Result<Self> {
+        resolved.read_net_config()?;
         let recipe = resolved.check()?;
         // Names first: a misspelt one must not wait for a download.
         let named = |key: &str, name: &str| (resolved.place(key), name.to_owned());
@@ -150,6 +153,17 @@ impl Assembled {
         Ok(Some(Validation { batches, objective, every, key: Key::new(seed, Purpose::Metric) }))
     }
 
+    /// What weight files say of the data.
+    pub(super) fn about(&self) -> About {
+        About {
+            event: self.dataset.train.event().clone(),
+            columns: self.dataset.columns.clone(),
+            precondition: self.precondition.clone(),
+            standardise: self.standardise.clone(),
+            values: UNIT_VALUES,
+        }
+    }
+
     /// A fresh model with this recipe's network, on `device` (give it the device with gradients to train).
     ///
     /// # Errors
@@ -166,11 +180,30 @@ pub(super) fn build_model(
     event: data::EventShape,
     device: &Device,
 ) -> Result<Model> {
-    let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
-    let sizes = NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels };
+    let key = Key::new(recipe.seed, Purpose::Init);
+    if let Some(text) = &recipe.net.config {
+        return Ok(Model::new(configured(text, &event, key, device)?, precondition, event, device));
+    }
     let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
-    let net = build(&sizes, &event, Key::new(recipe.seed, Purpose::Init), device)?;
+    let net = build(&net_settings(recipe), &event, key, device)?;
     Ok(Model::new(net, precondition, event, device))
+}
+
+/// The sizes that a recipe names.
+pub(super) fn net_settings(recipe: &Recipe) -> NetSettings {
+    let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
+    NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels }
+}
+
+/// The U-Net of a `net.config`.
+fn configured(text: &str, event: &data::EventShape, key: Key, device: &Device) -> Result<Box<dyn Network>> {
+    let config = UNetConfig::parse(text, "net.config")?;
+    match *event {
+        data::EventShape::Image { channels, height, width } if channels == config.in_channels => {
+            Ok(Box::new(config.init(height, width, key, device)?))
+        }
+        _ => Err(Error::setting("net.config", format!("in_channels of data of shape {event}"), config.in_channels)),
+    }
 }
 
 /// The recipe's schedule, whose open ends must have been filled in.
@@ -287,11 +320,24 @@ fn judge(recipe: &Recipe, needs: Needs, dataset: &Dataset, d: usize, resolved: &
     }))
 }
 
+/// What the source of a model from elsewhere begins with: its data are not known here.
+pub const IMPORTED: &str = "imported:";
+
 /// Any DATA of the contract, `density:…` included.
 ///
 /// # Errors
-/// Data that cannot be read or fetched.
+/// Data that cannot be read or fetched; the data of an imported model, which are not here.
 pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
+    if spec.starts_with(IMPORTED) {
+        return Err(Error::setting(
+            "DATA",
+            "points to learn from",
+            format!("{spec}: the data of an imported model are not here"),
+        )
+        .with_hint(
+            "an imported model can be used, not trained further; train a new one: scorefield train DATA --net-config config.json",
+        ));
+    }
     let Some(name) = spec.strip_prefix("density:") else {
         return data::open(spec, options);
     };
@@ -312,7 +358,12 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
 fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
     let regime = Regime::Noisy;
     if standardise.is_some() {
-        return Ok(Precondition { mean: vec![0.0; dataset.train.event().len()], sigma_data: 1.0, regime });
+        return Ok(Precondition {
+            mean: vec![0.0; dataset.train.event().len()],
+            sigma_data: 1.0,
+            regime,
+            conditioning: Conditioning::Relative,
+        });
     }
     let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
     // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
@@ -321,7 +372,7 @@ fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Preco
         return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
             .with_hint("rescale the data, or use --standardise on"));
     }
-    Ok(Precondition { mean: moments.mean, sigma_data, regime })
+    Ok(Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative })
 }
 
 /// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of

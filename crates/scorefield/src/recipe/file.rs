@@ -26,22 +26,26 @@ pub(super) struct Given {
 /// Reads a recipe file.
 ///
 /// # Errors
-/// A file that cannot be read, is too large, is not UTF-8 or not TOML (with line and column), an unknown section or key, a value of
-/// the wrong type.
+/// As [`read_text`]; a file that is not TOML (with line and column), an unknown section or key, a value of the wrong type.
 pub(super) fn read(path: &Path) -> Result<Vec<Given>> {
+    parse(path, &read_text(path)?)
+}
+
+/// Reads a small text file.
+///
+/// # Errors
+/// A file that cannot be read, is too large or is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|e| Error::read(path, &e))?;
     file.take(MAX_RECIPE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::read(path, &e))?;
     if bytes.len() as u64 > MAX_RECIPE_BYTES {
-        return Err(Error::file(path, format!("larger than {MAX_RECIPE_BYTES} bytes: this is not a recipe")));
+        return Err(Error::file(path, format!("larger than {MAX_RECIPE_BYTES} bytes: these are no settings")));
     }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(path, text),
-        Err(e) => {
-            let good = String::from_utf8_lossy(&bytes[..e.valid_up_to()]);
-            Err(Error::file_at(path, line_and_column(&good, good.len()), "not UTF-8 text"))
-        }
-    }
+    String::from_utf8(bytes).map_err(|e| {
+        let good = String::from_utf8_lossy(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
+        Error::file_at(path, line_and_column(&good, good.len()), "not UTF-8 text")
+    })
 }
 
 /// Parses a recipe; `path` is only named in errors.

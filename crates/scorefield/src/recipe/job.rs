@@ -54,7 +54,8 @@ pub fn train_resumed(layers: Layers, path: &Path, device: &Device, observer: &mu
     let mut resolved = match &saved {
         None => layers.recommended()?.build()?,
         Some(saved) => {
-            let resolved = layers.over(&recipe_path)?.build()?;
+            let mut resolved = layers.over(&recipe_path)?.build()?;
+            resolved.read_net_config()?;
             resolved.check_resume(saved)?;
             resolved
         }

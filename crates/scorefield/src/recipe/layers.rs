@@ -13,6 +13,7 @@ use super::settings::{SETTINGS, Setting, find_setting};
 use super::value::Value;
 use super::{file, misfit, recommended, typed};
 use crate::error::{Error, Result};
+use crate::net::unet::UNetConfig;
 use crate::registry::nearest;
 
 /// Variables that begin with `SCOREFIELD_` and are no settings of a recipe.
@@ -225,6 +226,25 @@ impl Resolved {
             self.origins.insert(setting.key, Origin::Derived(how.to_owned()));
         }
         taken
+    }
+
+    /// Reads the file that `net.config` names, and keeps the text in place of the name, so that the recipe says everything.
+    ///
+    /// # Errors
+    /// A file that cannot be read, settings that a U-Net does not have or that do not fit each other, a network that is no U-Net.
+    pub fn read_net_config(&mut self) -> Result<()> {
+        let Some(given) = self.recipe.net.config.clone() else { return Ok(()) };
+        let place = self.place("net.config");
+        if self.recipe.net.name != "unet" {
+            let problem = format!("net.config is of a unet, the network is {}", self.recipe.net.name);
+            return Err(Error::recipe(problem, place).with_hint("add --net unet"));
+        }
+        let config = match given.trim_start().starts_with('{') {
+            true => UNetConfig::parse(&given, &place)?,
+            false => UNetConfig::parse(&file::read_text(Path::new(&given))?, &given)?,
+        };
+        self.recipe.net.config = Some(config.to_json() + "\n");
+        Ok(())
     }
 
     /// Every setting with its value and origin, in the order in which a recipe is written.

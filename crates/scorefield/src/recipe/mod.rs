@@ -11,6 +11,7 @@ mod assemble;
 mod check;
 mod differences;
 mod file;
+mod imported;
 mod job;
 mod layers;
 mod misfit;
@@ -24,10 +25,12 @@ mod value;
 mod weights;
 mod write;
 
-pub use assemble::{Assembled, open_data, open_source};
+pub use assemble::{Assembled, IMPORTED, open_data, open_source};
 pub use check::Recipe;
 pub use differences::{Difference, differences};
 pub use file::MAX_RECIPE_BYTES;
+pub(crate) use file::read_text;
+pub(crate) use imported::{Foreign, write_foreign};
 pub use job::{Plan, Trained, plan, train_new, train_resumed};
 pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
 pub use origin::Origin;
@@ -35,3 +38,4 @@ pub use raw::{Data, Decay, Dequantise, Named, Net, Objective, RawRecipe, Schedul
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
 pub use target::{Target, TrainedModel};
 pub use value::Value;
+pub(crate) use weights::{About, tensor};

@@ -63,6 +63,8 @@ pub struct Net {
     pub depth: usize,
     /// Size of the noise-level embedding.
     pub embedding: usize,
+    /// All settings of a U-Net, as diffusers' `config.json` has them: JSON text, or the file's path until it is read.
+    pub config: Option<String>,
 }
 
 /// The noise levels; standard deviations are in data units.
@@ -153,7 +155,7 @@ impl Default for RawRecipe {
                 size: None,
                 rows: None,
             },
-            net: Net { name: "mlp".to_owned(), width: 256, depth: 4, embedding: 64 },
+            net: Net { name: "mlp".to_owned(), width: 256, depth: 4, embedding: 64, config: None },
             noise: Named { name: "gaussian".to_owned() },
             schedule: Schedule {
                 name: "edm".to_owned(),

@@ -116,6 +116,9 @@ impl Setting {
     }
 
     fn short(&self) -> &'static str {
+        if self.key == "net.config" {
+            return "net_config";
+        }
         if self.name() == "name" { self.section() } else { self.name() }
     }
 }
@@ -180,6 +183,13 @@ pub static SETTINGS: &[Setting] = &[
     setting!(net.width, Kind::Count(1, 65_536), Fixed, "units or channels of a layer"),
     setting!(net.depth, Kind::Count(1, 1024), Fixed, "residual blocks or hidden layers"),
     setting!(net.embedding, Kind::Count(2, 65_536), Fixed, "size of the noise-level embedding"),
+    setting!(
+        net.config,
+        Kind::Text,
+        Fixed,
+        "a unet's settings: the path of a diffusers config.json, or its text",
+        "made from width, depth and embedding"
+    ),
     setting!(noise.name, Kind::Text, Fixed, "the kind of noise"),
     setting!(schedule.name, Kind::Text, Fixed, "how noise levels are laid out"),
     setting!(

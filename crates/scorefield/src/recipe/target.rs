@@ -1,5 +1,6 @@
 //! What `RUN` or `density:…` on the command line stands for: something with a score that can be sampled.
 
+use super::weights::UNIT_VALUES;
 use super::{Layers, Recipe, assemble, weights};
 use crate::data::{EventShape, Standardise};
 use crate::density::{self, Mixture};
@@ -7,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::levels::Levels;
 use crate::levels::Regime;
 use crate::model::{Model, Precondition};
-use crate::net::{Output, unflatten};
+use crate::net::{NetSettings, Output, unflatten};
 use crate::noise::{Gaussian, NOISES, Noise, Schedule};
 use crate::registry::lookup;
 use crate::run::{FileMark, RunFolder, read_tensors};
@@ -25,6 +26,8 @@ pub struct TrainedModel {
     pub schedule: Box<dyn Schedule>,
     /// The kind of noise it was trained on.
     pub noise: Arc<dyn Noise>,
+    /// What black and white are, for images.
+    pub values: (f32, f32),
     /// How its columns were standardised, if they were.
     pub standardise: Option<Standardise>,
     /// The names of its columns, if it was trained on a table.
@@ -123,6 +126,14 @@ impl Target {
         match self {
             Self::Trained(t) => t.standardise.as_ref(),
             Self::Exact { .. } => None,
+        }
+    }
+
+    /// What black and white are, for images.
+    pub fn values(&self) -> (f32, f32) {
+        match self {
+            Self::Trained(t) => t.values,
+            Self::Exact { .. } => UNIT_VALUES,
         }
     }
 
@@ -229,6 +240,11 @@ fn check_noise(noise: &dyn Noise, sampler: &str, asked: &Asked) -> Result<()> {
 }
 
 impl TrainedModel {
+    /// The sizes that its network was made from, where no `net.config` says more.
+    pub fn net_settings(&self) -> NetSettings {
+        assemble::net_settings(&self.recipe)
+    }
+
     /// Loads the averaged weights of the newest complete checkpoint: the average of half-life `half_life`, or the recipe's first.
     ///
     /// # Errors
@@ -271,6 +287,7 @@ impl TrainedModel {
             model,
             noise: (lookup(NOISES, "noise.name", &recipe.noise.name)?.value)(),
             schedule,
+            values: about.values,
             standardise: about.standardise,
             columns: about.columns,
             recipe,

@@ -24,6 +24,8 @@ impl Value {
         match self {
             Self::Count(count) => count.to_string(),
             Self::Number(number) => toml::Value::Float(*number).to_string(),
+            // Several lines stay legible, where TOML lets them stand as they are.
+            Self::Text(text) if text.contains('\n') && stands_as_it_is(text) => format!("'''\n{text}'''"),
             Self::Text(text) => toml::Value::String(text.clone()).to_string(),
             Self::Numbers(numbers) => {
                 let items: Vec<String> = numbers.iter().map(|n| toml::Value::Float(*n).to_string()).collect();
@@ -31,6 +33,10 @@ impl Value {
             }
         }
     }
+}
+
+fn stands_as_it_is(text: &str) -> bool {
+    !text.contains("'''") && !text.ends_with('\'') && text.chars().all(|c| c == '\n' || !c.is_control())
 }
 
 /// As a message shows it: text as it is, several numbers with commas.

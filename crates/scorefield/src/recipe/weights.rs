@@ -2,14 +2,14 @@
 //!
 //! `model.safetensors` and `ema.safetensors` hold the network's parameters by name, and what a model needs besides to be used without
 //! its data: `data.mean`, `data.sigma_data` and, for tables, `standardise.mean` and `standardise.std`; the event shape and the columns are
-//! metadata. The first average has the plain names; further ones are prefixed `half-life-H/`, and the weights of the lowest held-out loss, where
+//! metadata, and so are, for models from elsewhere, the `conditioning` and the `values` of black and white. The first average has the plain names; further ones are prefixed `half-life-H/`, and the weights of the lowest held-out loss, where
 //! one is watched, `best/`.
 
 use super::assemble::Assembled;
 use crate::data::{EventShape, Standardise};
 use crate::error::{Error, Result};
 use crate::levels::Regime;
-use crate::model::Precondition;
+use crate::model::{Conditioning, Precondition};
 use crate::run::{Checkpoint, NamedTensor, TensorFile, read_tensors, write_tensors};
 use crate::train::{Named, Snapshot, SnapshotBest};
 use std::collections::BTreeMap;
@@ -28,23 +28,8 @@ const BEST_STEP: &str = "best.step";
 const BEST_LOSS: &str = "best.held_out_loss";
 
 pub(super) fn write_snapshot(snapshot: &Snapshot, parts: &Assembled) -> Result<Files> {
-    let mut beside = BTreeMap::from([
-        ("format".to_owned(), "scorefield".to_owned()),
-        ("event".to_owned(), json(&parts.dataset.train.event())?),
-        ("step".to_owned(), snapshot.step.to_string()),
-    ]);
-    if let Some(columns) = &parts.dataset.columns {
-        beside.insert("columns".to_owned(), json(columns)?);
-    }
-    let d = parts.precondition.mean.len();
-    let mut about = vec![
-        tensor("data.mean", &[d], parts.precondition.mean.clone()),
-        tensor("data.sigma_data", &[1], vec![parts.precondition.sigma_data]),
-    ];
-    if let Some(s) = &parts.standardise {
-        about.push(tensor("standardise.mean", &[d], s.mean.clone()));
-        about.push(tensor("standardise.std", &[d], s.std.clone()));
-    }
+    let (mut beside, about) = parts.about().words()?;
+    beside.insert("step".to_owned(), snapshot.step.to_string());
     let with = |mut tensors: Vec<NamedTensor>, beside: &BTreeMap<String, String>| {
         tensors.extend(about.iter().cloned());
         write_tensors(&tensors, beside)
@@ -91,11 +76,43 @@ pub(super) fn best_of(ema: &TensorFile) -> Option<(u64, f64)> {
 }
 
 /// What a weight file says of the data that its model was trained on.
-pub(super) struct About {
+pub(crate) struct About {
     pub event: EventShape,
     pub columns: Option<Vec<String>>,
     pub precondition: Precondition,
     pub standardise: Option<Standardise>,
+    /// What black and white are, for images.
+    pub values: (f32, f32),
+}
+
+/// Black and white of images as this program reads them.
+pub const UNIT_VALUES: (f32, f32) = (0.0, 1.0);
+
+impl About {
+    /// The same as words and arrays of a weight file. What is as in every model trained here is left out.
+    pub(crate) fn words(&self) -> Result<(BTreeMap<String, String>, Vec<NamedTensor>)> {
+        let mut words =
+            BTreeMap::from([("format".to_owned(), "scorefield".to_owned()), ("event".to_owned(), json(&self.event)?)]);
+        if let Some(columns) = &self.columns {
+            words.insert("columns".to_owned(), json(columns)?);
+        }
+        if self.precondition.conditioning != Conditioning::Relative {
+            words.insert("conditioning".to_owned(), json(&self.precondition.conditioning)?);
+        }
+        if self.values != UNIT_VALUES {
+            words.insert("values".to_owned(), json(&self.values)?);
+        }
+        let d = self.precondition.mean.len();
+        let mut arrays = vec![
+            tensor("data.mean", &[d], self.precondition.mean.clone()),
+            tensor("data.sigma_data", &[1], vec![self.precondition.sigma_data]),
+        ];
+        if let Some(s) = &self.standardise {
+            arrays.push(tensor("standardise.mean", &[d], s.mean.clone()));
+            arrays.push(tensor("standardise.std", &[d], s.std.clone()));
+        }
+        Ok((words, arrays))
+    }
 }
 
 pub(super) fn read_about(path: &std::path::Path, file: &TensorFile) -> Result<About> {
@@ -118,9 +135,22 @@ pub(super) fn read_about(path: &std::path::Path, file: &TensorFile) -> Result<Ab
     if sigma_data <= 0.0 {
         return Err(Error::file_at(path, "data.sigma_data", format!("must be positive, got {sigma_data}")));
     }
+    // Files written before there were other ways say nothing.
+    let conditioning = match metadata("conditioning") {
+        None => Conditioning::Relative,
+        Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(path, "metadata: conditioning", e.to_string()))?,
+    };
+    let values = match metadata("values") {
+        None => UNIT_VALUES,
+        Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(path, "metadata: values", e.to_string()))?,
+    };
+    if values.0 >= values.1 || !(values.1 - values.0).is_finite() {
+        return Err(Error::file_at(path, "metadata: values", format!("black {} is not below white {}", values.0, values.1)));
+    }
     Ok(About {
+        values,
         columns: metadata("columns").and_then(|c| serde_json::from_str(c).ok()),
-        precondition: Precondition { mean: numbers("data.mean", d)?, sigma_data, regime: Regime::Noisy },
+        precondition: Precondition { mean: numbers("data.mean", d)?, sigma_data, regime: Regime::Noisy, conditioning },
         standardise,
         event,
     })
@@ -136,7 +166,7 @@ fn named(file: &TensorFile, prefix: &str) -> Vec<Named> {
     matching.map(|(name, t)| (name.to_owned(), t.shape.clone(), t.values.clone())).collect()
 }
 
-fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> NamedTensor {
+pub(crate) fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> NamedTensor {
     NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values }
 }
 

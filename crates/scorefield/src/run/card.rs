@@ -59,28 +59,39 @@ impl Card {
             self.data
         )?;
         writeln!(text, "| | |\n|---|---|")?;
-        let points = self.points.map_or_else(|| "drawn fresh".to_owned(), |n| format!("{} points", count(n)));
+        let imported = self.data.starts_with("imported:");
+        let points = self.points.map_or_else(
+            || if imported { "not known here" } else { "drawn fresh" }.to_owned(),
+            |n| format!("{} points", count(n)),
+        );
         writeln!(text, "| data | `{}`, {points}, each {} |", self.data, shape.join(" × "))?;
         writeln!(text, "| objective | {} |", self.objective)?;
         writeln!(text, "| network | {}, {} parameters |", self.net, count(self.parameters))?;
         writeln!(text, "| noise levels | {}, σ from {} to {} |", self.schedule, number(self.sigma.0), number(self.sigma.1))?;
-        writeln!(text, "| steps | {} of {}, {:.0} s |", count(self.step), count(self.steps), self.seconds)?;
+        if !imported {
+            writeln!(text, "| steps | {} of {}, {:.0} s |", count(self.step), count(self.steps), self.seconds)?;
+        }
         if let Some((first, last)) = self.loss {
             writeln!(text, "| loss | {first:.4} at first, {last:.4} at last |")?;
         }
-        writeln!(text, "| made by | scorefield {}, seed {} |", self.scorefield, self.seed)?;
+        let made = if imported { "imported by" } else { "made by" };
+        writeln!(text, "| {made} | scorefield {}, seed {} |", self.scorefield, self.seed)?;
         let run = shell_word(&self.run);
         let file = if image { "samples.png" } else { "samples.npy" };
         writeln!(text, "\n## How to use it\n\n```sh")?;
         writeln!(text, "scorefield sample {run} -n 64 -o {file}          # draw new points")?;
         writeln!(text, "scorefield denoise {run} noisy.npy --sigma {} -o clean.npy", middle(self.sigma))?;
         writeln!(text, "scorefield score {run} points.npy --sigma {} -o scores.npy", middle(self.sigma))?;
-        writeln!(
-            text,
-            "scorefield train {} --recipe {} --out AGAIN     # repeat this run exactly",
-            shell_word(&self.data),
-            shell_word(&format!("{}/recipe.toml", self.run))
-        )?;
+        if imported {
+            writeln!(text, "scorefield export {run} --format diffusers DIR")?;
+        } else {
+            writeln!(
+                text,
+                "scorefield train {} --recipe {} --out AGAIN     # repeat this run exactly",
+                shell_word(&self.data),
+                shell_word(&format!("{}/recipe.toml", self.run))
+            )?;
+        }
         writeln!(text, "```")?;
         if !self.notes.is_empty() {
             writeln!(text, "\n## Notes\n")?;

@@ -22,6 +22,7 @@ mod lock;
 mod metrics;
 mod newest;
 mod state;
+mod tensor_reader;
 mod tensors;
 mod writer;
 
@@ -32,5 +33,6 @@ pub use list::{RunSummary, list_runs};
 pub use metrics::{MetricsWriter, Row, read_metrics};
 pub use newest::Found;
 pub use state::{FileMark, State};
+pub use tensor_reader::TensorReader;
 pub use tensors::{NamedTensor, TensorFile, read_tensors, write_tensors};
 pub use writer::{Resumed, RunWriter, Written};

@@ -165,7 +165,7 @@ mod tests {
     use crate::data::EventShape;
     use crate::density;
     use crate::levels::Regime;
-    use crate::model::{Model, Precondition};
+    use crate::model::{Conditioning, Model, Precondition};
     use crate::net::{LevelCount, NETS, NetSettings};
     use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
     use crate::objective::{Denoising, Variate};
@@ -197,7 +197,8 @@ mod tests {
         let sizes = NetSettings { width: 64, depth: 1, embedding: 16, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
         let net = (NETS[0].value.build)(&sizes, &event, Key::new(2, Purpose::Init), &device).unwrap();
-        let precondition = Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22, regime: Regime::Noisy };
+        let precondition =
+            Precondition { mean: vec![1.0, -2.0], sigma_data: 1.22, regime: Regime::Noisy, conditioning: Conditioning::Relative };
         TrainState::new(Model::new(net, precondition, event, &device), &config(1).ema)
     }
 

@@ -10,7 +10,7 @@ use crate::density::DENSITIES;
 use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::{Model, Precondition};
+use crate::model::{Conditioning, Model, Precondition};
 use crate::net::{Family, LevelCount, NETS, NetSettings, Takes, unflatten};
 use crate::oracle::Check;
 use crate::registry::Entry;
@@ -71,7 +71,7 @@ fn model(net: &Entry<Family>, regime: Regime, settings: &Settings) -> Result<Mod
         Ok::<_, crate::error::Error>(key.at(row).normal(0, 1, shape.iter().product()).iter().map(|z| 0.3 * z).collect())
     })?;
     let mean = (0..event.len()).map(|i| 0.5 - i as f32 / event.len() as f32).collect();
-    Ok(Model::new(network, Precondition { mean, sigma_data: 0.8, regime }, event, &device))
+    Ok(Model::new(network, Precondition { mean, sigma_data: 0.8, regime, conditioning: Conditioning::Relative }, event, &device))
 }
 
 /// Four checks of a score at a few points, each of the point and direction that is farthest off.

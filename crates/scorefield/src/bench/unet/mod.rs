@@ -13,7 +13,7 @@ use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
-use crate::model::{Model, Precondition};
+use crate::model::{Conditioning, Model, Precondition};
 use crate::net::unet::UNetConfig;
 use crate::net::{LevelCount, NetSettings, Network, Parameter, parameter_count};
 use crate::noise::{Gaussian, SCHEDULES, Schedule, ScheduleSettings};
@@ -108,7 +108,7 @@ pub fn unet(case: &UNetCase, seconds: f64, seed: u64, device: &Device) -> Result
     drop((still, x));
     let forward_peak_rss_bytes = peak_bytes();
 
-    let precondition = Precondition { mean: vec![0.0; d], sigma_data: SIGMA_DATA as f32, regime: Regime::Noisy };
+    let precondition = Precondition { mean: vec![0.0; d], sigma_data: SIGMA_DATA as f32, regime: Regime::Noisy, conditioning: Conditioning::Relative };
     let mut state = TrainState::new(Model::new(Box::new(net), precondition, event, &data), &[]);
     let parameters = parameter_count(state.model.net());
     let projection = Projection { law: Law::Rademacher, count: 1 };

@@ -267,6 +267,13 @@ impl UNetConfig {
         serde_json::to_string_pretty(&value).expect("settings are plain data")
     }
 
+    /// The frequencies of a positional embedding, in radians per unit of c.
+    pub fn frequencies(&self) -> Vec<f64> {
+        let half = self.block_out_channels[0] / 2;
+        let step = 10_000f64.ln() / (half as f64 - self.freq_shift);
+        (0..half).map(|i| (-(i as f64) * step).exp()).collect()
+    }
+
     /// Features of the embedded noise level.
     pub fn embedding(&self) -> usize {
         self.time_embedding_dim.unwrap_or(4 * self.block_out_channels[0])

@@ -31,9 +31,7 @@ impl Waves {
                 Self { frequencies, positional: Vec::new(), cosines_first: false, padded: false }
             }
             TimeEmbedding::Positional => {
-                let half = features / 2;
-                let step = 10_000f64.ln() / (half as f64 - config.freq_shift);
-                let positional = (0..half).map(|i| (-(i as f64) * step).exp() as f32).collect();
+                let positional = config.frequencies().into_iter().map(|f| f as f32).collect();
                 Self { frequencies: None, positional, cosines_first: config.flip_sin_to_cos, padded: features % 2 == 1 }
             }
         }
