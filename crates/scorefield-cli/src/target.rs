@@ -4,7 +4,7 @@ use std::path::Path;
 
 use scorefield::density::DENSITIES;
 use scorefield::error::Result;
-use scorefield::recipe::Target;
+use scorefield::recipe::{IMPORTED, Target};
 
 use crate::session::Session;
 
@@ -23,7 +23,7 @@ pub fn open(spec: &str, ema: Option<f64>, session: &Session) -> Result<Target> {
     if let Target::Trained(trained) = &target {
         trained.warnings.iter().for_each(|warning| session.warn(warning));
         let (step, steps) = (trained.step, trained.recipe.train.steps);
-        if step < steps {
+        if step < steps && !trained.recipe.data.source.starts_with(IMPORTED) {
             session.warn(&format!("{spec} is not fully trained: step {step} of {steps}"));
         }
     }

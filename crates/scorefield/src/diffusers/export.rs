@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::levels::Regime;
 use crate::model::Conditioning;
 use crate::net::unet::UNetConfig;
-use crate::net::unet::config::TimeEmbedding;
+use crate::net::unet::config::{SampleSize, TimeEmbedding};
 use crate::net::{NETS, flatten};
 use crate::recipe::{Target, TrainedModel, tensor};
 use crate::registry::lookup;
@@ -107,13 +107,17 @@ fn config_of(trained: &TrainedModel, run: &Path) -> Result<UNetConfig> {
     if trained.standardise.is_some() {
         return refuse("data.standardise", "standardised columns have no form in diffusers; pictures have".to_owned());
     }
-    match (&recipe.net.config, trained.model.event()) {
-        (Some(text), _) => UNetConfig::parse(text, "net.config"),
-        (None, &EventShape::Image { channels, height, width }) => {
-            Ok(UNetConfig::of(&trained.net_settings(), channels, height, width))
-        }
-        (None, event) => refuse("net.name", format!("data of shape {event} have no form in diffusers; pictures have")),
-    }
+    let &EventShape::Image { channels, height, width } = trained.model.event() else {
+        let problem = format!("data of shape {} have no form in diffusers; pictures have", trained.model.event());
+        return refuse("net.name", problem);
+    };
+    let config = match &recipe.net.config {
+        Some(text) => UNetConfig::parse(text, "net.config")?,
+        None => UNetConfig::of(&trained.net_settings(), channels, height, width),
+    };
+    // The settings of a trained run may say nothing of the size, or another one than its data had.
+    let size = if height == width { SampleSize::Square(height) } else { SampleSize::Sides([height, width]) };
+    Ok(UNetConfig { sample_size: Some(size), ..config })
 }
 
 /// What the scheduler says of the model, with the weights changed to it.

@@ -335,7 +335,7 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
             format!("{spec}: the data of an imported model are not here"),
         )
         .with_hint(
-            "an imported model can be used, not trained further; train a new one: scorefield train DATA --net-config config.json",
+            "an imported model can be used, not trained further; train a new one: scorefield train DATA --net unet --net-config config.json",
         ));
     }
     let Some(name) = spec.strip_prefix("density:") else {

@@ -108,7 +108,12 @@ pub fn unet(case: &UNetCase, seconds: f64, seed: u64, device: &Device) -> Result
     drop((still, x));
     let forward_peak_rss_bytes = peak_bytes();
 
-    let precondition = Precondition { mean: vec![0.0; d], sigma_data: SIGMA_DATA as f32, regime: Regime::Noisy, conditioning: Conditioning::Relative };
+    let precondition = Precondition {
+        mean: vec![0.0; d],
+        sigma_data: SIGMA_DATA as f32,
+        regime: Regime::Noisy,
+        conditioning: Conditioning::Relative,
+    };
     let mut state = TrainState::new(Model::new(Box::new(net), precondition, event, &data), &[]);
     let parameters = parameter_count(state.model.net());
     let projection = Projection { law: Law::Rademacher, count: 1 };
