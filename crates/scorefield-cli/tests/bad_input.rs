@@ -226,3 +226,19 @@ fn verify_corrects_a_name_and_refuses_too_few_points() {
     refused(at.path(), &["verify", "-n", "100"], &["-n", "100000"]);
     refused(at.path(), &["verify", "-n", "200000", "--thorough"], &["--thorough"]);
 }
+
+#[test]
+fn networks_of_images_refuse_what_is_none_and_configurations_that_do_not_fit() {
+    let dir = folder();
+    refused(dir.path(), &["train", "toy:two-moons", "--net", "unet", "--out", "run"], &["net.name", "images"]);
+    let blocks = r#""down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "block_out_channels": [8], "norm_num_groups": 4"#;
+    let configured = |more: &str, said: &[&str]| {
+        let config = format!("{{{blocks}, {more}}}");
+        refused(dir.path(), &["train", "digits", "--net", "unet", "--net-config", &config, "--out", "run"], said);
+    };
+    configured(r#""in_channels": 1, "out_channels": 1, "time_embedding_type": "fourier""#, &["positional", "fourier"]);
+    configured(r#""in_channels": 3, "out_channels": 3"#, &["in_channels"]);
+    configured(r#""in_channels": 1, "out_channels": 1, "dropout": 0.1"#, &["dropout"]);
+    configured(r#""in_channels": 1, "out_channels": 1, "act_fn": "mish""#, &["act_fn", "mish"]);
+    configured(r#""in_channels": 1, "out_channels": 1, "layers": 2"#, &["layers"]);
+}

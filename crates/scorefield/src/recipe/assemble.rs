@@ -14,6 +14,7 @@ use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Model, Precondition};
 use crate::net::unet::UNetConfig;
+use crate::net::unet::config::TimeEmbedding;
 use crate::net::{LevelCount, NETS, NetSettings, Network, Takes};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
@@ -182,7 +183,8 @@ pub(super) fn build_model(
 ) -> Result<Model> {
     let key = Key::new(recipe.seed, Purpose::Init);
     if let Some(text) = &recipe.net.config {
-        return Ok(Model::new(configured(text, &event, key, device)?, precondition, event, device));
+        let net = configured(text, &event, &precondition.conditioning, key, device)?;
+        return Ok(Model::new(net, precondition, event, device));
     }
     let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
     let net = build(&net_settings(recipe), &event, key, device)?;
@@ -196,8 +198,18 @@ pub(super) fn net_settings(recipe: &Recipe) -> NetSettings {
 }
 
 /// The U-Net of a `net.config`.
-fn configured(text: &str, event: &data::EventShape, key: Key, device: &Device) -> Result<Box<dyn Network>> {
+fn configured(
+    text: &str,
+    event: &data::EventShape,
+    conditioning: &Conditioning,
+    key: Key,
+    device: &Device,
+) -> Result<Box<dyn Network>> {
     let config = UNetConfig::parse(text, "net.config")?;
+    if config.time_embedding_type == TimeEmbedding::Fourier && *conditioning != Conditioning::Ve {
+        let hint = "a fourier embedding takes the logarithm of the noise level, and training here passes ¼ ln σ/σ_data";
+        return Err(Error::setting("net.config", "time_embedding_type positional", "fourier").with_hint(hint));
+    }
     match *event {
         data::EventShape::Image { channels, height, width } if channels == config.in_channels => {
             Ok(Box::new(config.init(height, width, key, device)?))
