@@ -3,19 +3,19 @@
 //! What a recipe leaves open (the ends of the noise range, for one) is chosen here from the data and written back into the resolved
 //! settings, so that the recipe in a run folder says everything.
 
+use super::centre::{MEASURED_ROWS, centred, measure};
 use super::raw::Switch;
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
 use super::weights::{About, UNIT_VALUES};
 use super::{Recipe, Resolved, Value};
-use crate::data::{self, Dataset, Dequantise, First, Moments, Origin, Source, Standardise, Standardised};
+use crate::data::{self, Dataset, Dequantise, First, Origin, Source, Standardise, Standardised};
 use crate::density;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
-use crate::levels::Regime;
 use crate::model::{Conditioning, Model, Precondition};
 use crate::net::unet::UNetConfig;
 use crate::net::unet::config::TimeEmbedding;
-use crate::net::{LevelCount, NETS, NetSettings, Network, Takes};
+use crate::net::{LevelCount, NETS, NetSettings, Network};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
@@ -24,9 +24,6 @@ use crate::tensor::Device;
 use crate::train::{Batches, Decay, TrainConfig, Validation};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Rows that the mean and σ_data are measured on, at most.
-const MEASURED_ROWS: usize = 100_000;
 
 /// Held-out rows that judge the weights, at most, and how many of them are evaluated together.
 const JUDGED_ROWS: u64 = 4096;
@@ -365,40 +362,6 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
         dequantised: false,
         note: vec!["Drawn fresh from a density known in closed form; held-out points are other draws.".to_owned()],
     })
-}
-
-fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
-    let regime = Regime::Noisy;
-    if standardise.is_some() {
-        return Ok(Precondition {
-            mean: vec![0.0; dataset.train.event().len()],
-            sigma_data: 1.0,
-            regime,
-            conditioning: Conditioning::Relative,
-        });
-    }
-    let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
-    // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
-    let sigma_data = if moments.sigma_data > 0.0 { moments.sigma_data } else { 1.0 };
-    if !sigma_data.is_finite() {
-        return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
-            .with_hint("rescale the data, or use --standardise on"));
-    }
-    Ok(Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative })
-}
-
-/// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of
-/// all. The variance about it is what the network's input has to be scaled by.
-fn centred(precondition: Precondition, takes: Takes, origin: Origin) -> Precondition {
-    if takes == Takes::Rows {
-        return precondition;
-    }
-    let d = precondition.mean.len();
-    let overall = precondition.mean.iter().map(|m| f64::from(*m)).sum::<f64>() / d as f64;
-    let centre = if matches!(origin, Origin::Images | Origin::Digits) { 0.5 } else { overall };
-    let about = precondition.mean.iter().map(|m| (f64::from(*m) - centre).powi(2)).sum::<f64>() / d as f64;
-    let sigma_data = (f64::from(precondition.sigma_data).powi(2) + about).sqrt() as f32;
-    Precondition { mean: vec![centre as f32; d], sigma_data, ..precondition }
 }
 
 fn config(recipe: &Recipe) -> TrainConfig {

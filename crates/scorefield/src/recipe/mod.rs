@@ -8,6 +8,8 @@
 //! explanation. Adding one is a field and its default in `raw.rs` and a row in `settings.rs`.
 
 mod assemble;
+
+mod centre;
 mod check;
 mod differences;
 mod file;

@@ -1,0 +1,45 @@
+//! What the preconditioning is told of the data: their centre and spread.
+
+use crate::data::{Dataset, Moments, Origin, Standardise};
+use crate::error::{Error, Result};
+use crate::levels::Regime;
+use crate::model::{Conditioning, Precondition};
+use crate::net::Takes;
+
+/// Rows that the mean and σ_data are measured on, at most.
+pub(super) const MEASURED_ROWS: usize = 100_000;
+
+/// Mean and spread of the points as the network sees them.
+pub(super) fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
+    let regime = Regime::Noisy;
+    if standardise.is_some() {
+        return Ok(Precondition {
+            mean: vec![0.0; dataset.train.event().len()],
+            sigma_data: 1.0,
+            regime,
+            conditioning: Conditioning::Relative,
+        });
+    }
+    let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
+    // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
+    let sigma_data = if moments.sigma_data > 0.0 { moments.sigma_data } else { 1.0 };
+    if !sigma_data.is_finite() {
+        return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
+            .with_hint("rescale the data, or use --standardise on"));
+    }
+    Ok(Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative })
+}
+
+/// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of
+/// all. The variance about it is what the network's input has to be scaled by.
+pub(super) fn centred(precondition: Precondition, takes: Takes, origin: Origin) -> Precondition {
+    if takes == Takes::Rows {
+        return precondition;
+    }
+    let d = precondition.mean.len();
+    let overall = precondition.mean.iter().map(|m| f64::from(*m)).sum::<f64>() / d as f64;
+    let centre = if matches!(origin, Origin::Images | Origin::Digits) { 0.5 } else { overall };
+    let about = precondition.mean.iter().map(|m| (f64::from(*m) - centre).powi(2)).sum::<f64>() / d as f64;
+    let sigma_data = (f64::from(precondition.sigma_data).powi(2) + about).sqrt() as f32;
+    Precondition { mean: vec![centre as f32; d], sigma_data, ..precondition }
+}
