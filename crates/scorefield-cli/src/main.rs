@@ -8,6 +8,7 @@ mod output;
 mod plane;
 mod points;
 mod progress;
+mod record;
 mod session;
 mod sink;
 mod statistics;

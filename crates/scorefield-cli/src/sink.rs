@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use scorefield::data::EventShape;
-use scorefield::data::write::{AtomicFile, Format, write_array};
+use scorefield::data::write::{AtomicFile, Format, write_recorded};
+use scorefield::data::{EventShape, check_room};
 use scorefield::density::Exact;
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Backdrop, Cloud, Images, Picture, Scatter, grid, scatter};
@@ -35,6 +35,7 @@ impl Sink {
         } else {
             Format::of(path)
                 .map_err(|_| Error::setting("-o", "a name that ends in .npy, .csv, .parquet, .png or .svg", path.display()))?;
+            check_room(path)?;
         }
         check_place(path)?;
         Ok(Self { path: path.to_path_buf(), picture })
@@ -46,6 +47,7 @@ impl Sink {
     /// An unknown extension, a place that cannot be written.
     pub fn numbers(path: &Path) -> Result<Self> {
         Format::of(path).map_err(|_| Error::setting("-o", "a name that ends in .npy, .csv or .parquet", path.display()))?;
+        check_room(path)?;
         check_place(path)?;
         Ok(Self { path: path.to_path_buf(), picture: false })
     }
@@ -66,7 +68,7 @@ impl Sink {
         if self.picture {
             return show.picture(n)?.save(&self.path, show.metadata);
         }
-        write_array(&self.path, points, &[&[n], &show.event.dims()[..]].concat(), show.columns)
+        write_recorded(&self.path, points, &[&[n], &show.event.dims()[..]].concat(), show.columns, show.metadata)
     }
 }
 
@@ -84,7 +86,7 @@ pub struct Show<'a> {
     pub values: (f32, f32),
     /// The picture's title.
     pub title: &'a str,
-    /// What the picture says of its making.
+    /// What the file says of its making.
     pub metadata: &'a [(&'a str, &'a str)],
 }
 

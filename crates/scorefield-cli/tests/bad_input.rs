@@ -18,7 +18,7 @@ fn refused(folder: &Path, arguments: &[&str], said: &[&str]) {
     let output = scorefield(folder, arguments);
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    let lines: Vec<&str> = error.lines().filter(|line| !line.starts_with("hint: ")).collect();
+    let lines: Vec<&str> = error.lines().filter(|line| !line.starts_with("hint: ") && !line.starts_with("     | ")).collect();
     assert_eq!(lines.len(), 1, "{arguments:?}: {error}");
     for part in said {
         assert!(error.contains(part), "{arguments:?}: {error:?} does not say {part:?}");
@@ -241,4 +241,82 @@ fn networks_of_images_refuse_what_is_none_and_configurations_that_do_not_fit() {
     configured(r#""in_channels": 1, "out_channels": 1, "dropout": 0.1"#, &["dropout"]);
     configured(r#""in_channels": 1, "out_channels": 1, "act_fn": "mish""#, &["act_fn", "mish"]);
     configured(r#""in_channels": 1, "out_channels": 1, "layers": 2"#, &["layers"]);
+}
+
+fn density(folder: &Path, log_density: &str, more: &str) {
+    let text = format!("kind = \"formula\"\ndimension = 2\nlog_density = '''{log_density}'''\n{more}\n");
+    fs::write(folder.join("f.toml"), text).unwrap();
+}
+
+#[test]
+fn what_is_wrong_with_a_formula_is_said_at_its_column_with_a_caret() {
+    let at = folder();
+    let sample = ["sample", "density:f.toml", "-n", "5", "--steps", "2", "-o", "x.npy"];
+    for (formula, said) in [
+        ("-x[0]^2 + sinn(x[1])", &["f.toml", "log_density, column 11", "unknown function \"sinn\"", "did you mean sin?"][..]),
+        ("-x[0]^2 + sinn(x[1])", &["     | -x[0]^2 + sinn(x[1])\n     |           ^\n"]),
+        ("let r = norm(x);\n-(r - 2)^2 + rr", &["log_density, line 2, column 14", "unknown name \"rr\"", "did you mean"]),
+        ("-x[0]^2 - exp(x[1], 2)", &["column 11", "exp takes exp(a), got 2 arguments"]),
+        ("-x[0]^2/(1 - 1) - x[1]^2", &["column 8", "division by zero"]),
+        ("-1/x[0] - x[1]^2", &["start point (0, 0)", "log p is −∞", "division by zero", "start = […]"]),
+        ("log(x[0]) - x[1]^2", &["column 1", "start point (0, 0)", "log p is −∞", "log of 0"]),
+        ("sqrt(x[0] - 1) - x[1]^2", &["start point (0, 0)", "log p is no number", "sqrt of -1"]),
+        ("-norm(x)", &["start point (0, 0)", "the score is not finite"]),
+        ("-(x[0]^2 + x[2]^2)", &["index 2 of a vector of 2"]),
+        ("-x^2", &["the result is a vector of 2", "sum(…)"]),
+        ("-(x[0]^2", &["')' was expected"]),
+        ("3", &["it is 3 everywhere"]),
+        ("sum(i, 0, 10^8, x[0]*i)", &["sums are too long"]),
+    ] {
+        density(at.path(), formula, "");
+        refused(at.path(), &sample, said);
+    }
+    let deep = format!("{}x[0]", "(".repeat(5000));
+    density(at.path(), &deep, "");
+    refused(at.path(), &sample, &["200"]);
+    density(at.path(), &"-x[0]^2".repeat(20_000), "");
+    refused(at.path(), &sample, &["65536 characters"]);
+}
+
+#[test]
+fn the_fields_of_a_formula_file_are_checked() {
+    let at = folder();
+    let sample = ["sample", "density:f.toml", "-n", "5", "--steps", "2", "-o", "x.npy"];
+    for (more, said) in [
+        ("strat = [1, 2]", &["line 4", "strat", "did you mean start?"][..]),
+        ("start = [1]", &["start", "2 finite numbers"]),
+        ("spread = 0", &["spread", "positive"]),
+        ("[parameters]\nx = 1", &["parameters.x", "take another"]),
+        ("[parameters]\na = 'b'", &["line 5", "a number or a list of numbers"]),
+        ("[parameters]\na = [1, nan]", &["parameters.a", "finite"]),
+    ] {
+        density(at.path(), "-norm2(x)", more);
+        refused(at.path(), &sample, said);
+    }
+    fs::write(at.path().join("f.toml"), "kind = 'formla'\n").unwrap();
+    refused(at.path(), &sample, &["f.toml (kind)", "did you mean formula?"]);
+    fs::write(at.path().join("f.toml"), "kind = 'formula'\ndimension = 0\nlog_density = 'x0'").unwrap();
+    refused(at.path(), &sample, &["f.toml (dimension)", "from 1 to 10000, got 0"]);
+    fs::write(at.path().join("f.toml"), "kind = 'formula'\ndimension = 2").unwrap();
+    refused(at.path(), &sample, &["f.toml", "log_density"]);
+}
+
+#[test]
+fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
+    let at = folder();
+    density(at.path(), "-norm2(x)", "");
+    fs::write(at.path().join("p.csv"), "a,b\n1,2\n").unwrap();
+    for sampler in ["heun", "annealed"] {
+        refused(
+            at.path(),
+            &["sample", "density:f.toml", "--sampler", sampler, "-o", "x.npy"],
+            &[sampler, "langevin", "noise levels"],
+        );
+    }
+    refused(at.path(), &["sample", "density:f.toml", "--sigma", "1", "-o", "x.npy"], &["--sigma", "without noise"]);
+    refused(at.path(), &["denoise", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
+    refused(at.path(), &["score", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
+    refused(at.path(), &["train", "density:f.toml", "--out", "run"], &["density:f.toml", "log p alone", "sample it into a file"]);
+    let fisher = ["fisher", "density:f.toml", "p.csv", "--estimator", "denoising", "--sigma", "1"];
+    refused(at.path(), &fisher, &["--sigma", "smoothing"]);
 }

@@ -9,6 +9,7 @@ pub mod export;
 pub mod fisher;
 pub mod import;
 pub mod list;
+pub mod reproduce;
 pub mod runs;
 pub mod sample;
 pub mod score;
@@ -33,6 +34,7 @@ pub const NAMES: &[&str] = &[
     "import",
     "verify",
     "list",
+    "reproduce",
     "runs",
     "doctor",
     "bench",
@@ -55,6 +57,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Import(args) => import::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::List(args) => list::run(args, session),
+        Verb::Reproduce(args) => reproduce::run(args, session),
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor(args) => doctor::run(args, session),
         Verb::Bench(args) => bench::run(args, session),

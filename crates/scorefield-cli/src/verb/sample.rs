@@ -11,6 +11,7 @@ use scorefield::sample::{Asked, Draw, Drawn, Ready, SAMPLERS, Start, draw};
 
 use crate::args::Offered;
 use crate::output::Answer;
+use crate::record::{Record, by_reference};
 use crate::session::{Session, variable};
 use crate::sink::{Show, Sink};
 use crate::statistics::{MANY, ModeWeights, Moments};
@@ -102,7 +103,7 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     }
     check_divergence(&drawn, args, session)?;
     let last_sigma = progress.last_sigma().unwrap_or(0.0);
-    let set = Set { args, target: &target, sampler, ready: &ready, drawn: &drawn, seconds, last_sigma };
+    let set = Set { args, target: &target, sampler, ready: &ready, drawn: &drawn, seconds, last_sigma, epsilon: asked.epsilon };
     if let Some(sink) = &sink {
         set.write(sink, session)?;
     }
@@ -180,13 +181,15 @@ struct Set<'a> {
     seconds: f64,
     /// The noise level that the samples ended at.
     last_sigma: f64,
+    /// The step that was asked for.
+    epsilon: Option<f64>,
 }
 
 impl Set<'_> {
     fn write(&self, sink: &Sink, session: &Session) -> Result<()> {
         let (args, target) = (self.args, self.target);
         let density = target.exact(self.last_sigma);
-        let (seed, from, n, hash) = (session.seed().to_string(), args.from.to_string(), args.n.to_string(), target.hash());
+        let record = self.record(session).done();
         let title = format!("{} samples of {}, by {}", words::count(args.n as u64), args.target, self.sampler);
         sink.write(&Show {
             event: &target.event(),
@@ -195,19 +198,21 @@ impl Set<'_> {
             exact: density.as_deref().map(|density| (density, self.last_sigma)),
             values: target.values(),
             title: &title,
-            metadata: &[
-                ("scorefield", env!("CARGO_PKG_VERSION")),
-                ("verb", "sample"),
-                ("target", &args.target),
-                ("model", &hash),
-                ("sampler", self.sampler),
-                ("settings", &self.ready.settings),
-                ("start", &args.start),
-                ("seed", &seed),
-                ("from", &from),
-                ("n", &n),
-            ],
+            metadata: &by_reference(&record),
         })
+    }
+
+    fn record(&self, session: &Session) -> Record {
+        let args = self.args;
+        let record = Record::new("sample", &args.target, self.target, "--out", session);
+        let record = record.with("sampler", self.sampler).with("settings", &self.ready.settings).with("start", &args.start);
+        let record = record.with("from", args.from).with("n", args.n).flag("--sampler", self.sampler);
+        // It may have come from the environment.
+        let record = match self.epsilon {
+            Some(epsilon) => record.flag("--epsilon", epsilon),
+            None => record,
+        };
+        record.flag("--from", args.from).flag("--number", args.n)
     }
 
     fn answer(&self) -> Answer {

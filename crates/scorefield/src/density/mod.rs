@@ -6,6 +6,7 @@
 mod component;
 mod exact;
 mod file;
+mod formula;
 mod fresh;
 mod mixture;
 mod named;
@@ -13,6 +14,7 @@ mod pointwise;
 
 pub use component::Component;
 pub use exact::{Constant, Exact, Smoothing};
+pub use formula::{Formula, MOST_CHARACTERS, MOST_DIMENSIONS, MOST_NUMBERS, Parameter};
 pub use fresh::Fresh;
 pub use mixture::Mixture;
 pub use named::DENSITIES;
