@@ -96,13 +96,14 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let mut drawn = draw(target.score(), &*ready.sampler, &request, &mut progress)?;
     let seconds = began.elapsed().as_secs_f64();
     progress.clear();
+    let mut points = drawn.single();
     if let Some(map) = target.standardise() {
-        map.invert(&mut drawn.points);
-        find_overflow(&mut drawn, map.std.len(), args.from);
+        map.invert(&mut points);
     }
+    // Finite in standard units and double precision need not be finite in data units and single.
+    drawn.diverged = not_finite(&points, target.event().len(), args.from);
     check_divergence(&drawn, args, session)?;
-    let last_sigma = progress.last_sigma().unwrap_or(0.0);
-    let set = Set { args, target: &target, sampler, ready: &ready, drawn: &drawn, seconds, last_sigma };
+    let set = Set { args, target: &target, sampler, ready: &ready, drawn: &drawn, points: &points, seconds };
     if let Some(sink) = &sink {
         set.write(sink, session)?;
     }
@@ -148,10 +149,9 @@ fn check_size(args: &Sample, d: usize) -> Result<()> {
     }
 }
 
-/// Finite in standard units need not be finite in data units.
-fn find_overflow(drawn: &mut Drawn, d: usize, from: u64) {
-    let rows = drawn.points.chunks_exact(d).zip(from..);
-    drawn.diverged = rows.filter(|(row, _)| row.iter().any(|v| !v.is_finite())).map(|(_, i)| i).collect();
+fn not_finite(points: &[f32], d: usize, from: u64) -> Vec<u64> {
+    let rows = points.chunks_exact(d).zip(from..);
+    rows.filter(|(row, _)| row.iter().any(|v| !v.is_finite())).map(|(_, i)| i).collect()
 }
 
 /// Names the samples that are not finite. They stay in the file, so that sample i is at its place.
@@ -177,22 +177,22 @@ struct Set<'a> {
     sampler: &'static str,
     ready: &'a Ready,
     drawn: &'a Drawn,
+    /// What was drawn, in data units and single precision.
+    points: &'a [f32],
     seconds: f64,
-    /// The noise level that the samples ended at.
-    last_sigma: f64,
 }
 
 impl Set<'_> {
     fn write(&self, sink: &Sink, session: &Session) -> Result<()> {
         let (args, target) = (self.args, self.target);
-        let density = target.exact(self.last_sigma);
+        let density = target.exact(self.drawn.sigma);
         let (seed, from, n, hash) = (session.seed().to_string(), args.from.to_string(), args.n.to_string(), target.hash());
         let title = format!("{} samples of {}, by {}", words::count(args.n as u64), args.target, self.sampler);
         sink.write(&Show {
             event: &target.event(),
-            clouds: &[Cloud { name: "", points: &self.drawn.points }],
+            clouds: &[Cloud { name: "", points: self.points }],
             columns: target.columns(),
-            exact: density.as_ref().map(|density| (density, self.last_sigma)),
+            exact: density.as_ref().map(|density| (density, self.drawn.sigma)),
             values: target.values(),
             title: &title,
             metadata: &[
@@ -223,7 +223,7 @@ impl Set<'_> {
             self.sampler,
             self.ready.settings
         );
-        let moments = Moments::of(&self.drawn.points, d);
+        let moments = Moments::of(self.points, d);
         text += &moments.text(self.target);
         let mut answer = Answer::default()
             .with("target", &self.args.target)
@@ -242,7 +242,7 @@ impl Set<'_> {
             answer = answer.with("mean", &moments.mean).with("std", &moments.std);
         }
         if let Some(weights) =
-            self.target.exact(self.last_sigma).and_then(|density| ModeWeights::of(&self.drawn.points, &density, self.last_sigma))
+            self.target.exact(self.drawn.sigma).and_then(|density| ModeWeights::of(self.points, &density, self.drawn.sigma))
         {
             text += &weights.text();
             answer = answer.with_all(&weights);
