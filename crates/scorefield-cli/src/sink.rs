@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use scorefield::data::write::{AtomicFile, Format, write_recorded};
+use scorefield::data::write::{ArrayWriter, AtomicFile, Format, write_recorded};
 use scorefield::data::{EventShape, check_room};
 use scorefield::density::Exact;
 use scorefield::error::{Error, Result};
@@ -55,6 +55,22 @@ impl Sink {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it is a picture's.
+    pub fn is_picture(&self) -> bool {
+        self.picture
+    }
+
+    /// Begins a file of numbers that is written as they come: `n` points of shape `event`.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    pub fn begin(&self, event: &EventShape, columns: Option<&[String]>, n: usize) -> Result<ArrayWriter> {
+        match columns {
+            Some(columns) => ArrayWriter::create_table(&self.path, columns, n),
+            None => ArrayWriter::create(&self.path, event, n),
+        }
     }
 
     /// Writes what there is to write.

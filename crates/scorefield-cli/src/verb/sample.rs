@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use scorefield::data::write::ArrayWriter;
 use scorefield::error::{Error, Result};
 use scorefield::plot::Cloud;
 use scorefield::recipe::Target;
-use scorefield::sample::{Asked, Draw, Drawn, Ready, SAMPLERS, Start, draw};
+use scorefield::sample::{Asked, Draw, Drawn, Ready, SAMPLERS, Start, Totals, draw_parts};
 
 use crate::args::Offered;
 use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::{Session, variable};
 use crate::sink::{Show, Sink};
-use crate::statistics::{MANY, ModeWeights, Moments};
+use crate::statistics::{MANY, ModeCounts, ModeWeights, Moments};
 use crate::target;
 use scorefield::words;
 
@@ -25,7 +26,8 @@ Examples:
   scorefield sample runs/moons -n 10000 --from 10000 --seed 7 -o more.npy        ten thousand others
   scorefield sample density:mixture -n 1280 --sampler annealed --sigma-max 20 --sigma-min 1 --levels 10 --start uniform:-8:8
 
-Sample i depends only on the model, the sampler's settings, the seed and i. Without -o, statistics are printed and nothing is written.";
+Sample i depends only on the model, the sampler's settings, the seed and i. A .npy, .csv or .parquet file is written as the samples come: a
+million need no more memory than a thousand, and Ctrl-C leaves a file of those that are there. Without -o, statistics are printed.";
 
 /// Draw samples from a trained model or an exact density.
 #[derive(Args, Debug)]
@@ -81,33 +83,40 @@ const MOST_ROWS: u64 = 1 << 40;
 /// Does it.
 ///
 /// # Errors
-/// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption.
+/// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption (what was drawn is kept).
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let asked = asked(args)?;
     let target = target::open(&args.target, args.ema, session)?;
-    check_size(args, target.event().len())?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
+    check_size(args, target.event().len(), sink.as_ref())?;
     let name = args.sampler.clone().or_else(|| variable("SCOREFIELD_SAMPLER"));
     let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
     let start = if args.start == "normal" { target.start() } else { Start::parse_uniform(&args.start)? };
 
     let mut progress = session.progress();
     let request = Draw { n: args.n, from: args.from, seed: session.seed(), start, start_sigma: ready.start_sigma };
+    let mut drawn = Gathered::new(&target, sink.as_ref(), args.n)?;
     let began = Instant::now();
-    let mut drawn = draw(target.score(), &*ready.sampler, &request, &mut progress)?;
+    let (totals, ended) =
+        draw_parts(target.score(), &*ready.sampler, &request, &mut progress, |part, first| drawn.take(&target, &part, first));
     let seconds = began.elapsed().as_secs_f64();
     progress.clear();
-    if let Some(map) = target.standardise() {
-        map.invert(&mut drawn.points);
-        find_overflow(&mut drawn, map.std.len(), args.from);
+    let stopped = matches!(ended, Err(Error::Interrupted { .. })) && totals.rows > 0;
+    if !stopped {
+        ended?;
     }
-    check_divergence(&drawn, args, session)?;
-    let last_sigma = progress.last_sigma().unwrap_or(0.0);
-    let set = Set { args, target: &target, sampler, ready: &ready, drawn: &drawn, seconds, last_sigma, epsilon: asked.epsilon };
-    if let Some(sink) = &sink {
-        set.write(sink, session)?;
+    check_divergence(&drawn, &totals, args, session)?;
+    let Gathered { kept, moments, modes, diverged, first_diverged } = drawn;
+    let set = Set { args, target: &target, sampler, ready: &ready, totals, seconds, epsilon: asked.epsilon };
+    match (&sink, kept) {
+        (Some(sink), Kept::Points(points)) => set.draw(sink, &points, session)?,
+        (_, Kept::File(writer)) => set.finish(*writer, session)?,
+        _ => {}
     }
-    Ok(set.answer())
+    if stopped {
+        return Err(set.interrupted());
+    }
+    Ok(set.answer(&moments, modes.and_then(|modes| modes.weights()), diverged, &first_diverged))
 }
 
 fn asked(args: &Sample) -> Result<Asked> {
@@ -128,7 +137,7 @@ fn asked(args: &Sample) -> Result<Asked> {
     })
 }
 
-fn check_size(args: &Sample, d: usize) -> Result<()> {
+fn check_size(args: &Sample, d: usize, sink: Option<&Sink>) -> Result<()> {
     if args.n == 0 {
         return Err(Error::setting("-n", "at least 1", 0));
     }
@@ -136,39 +145,103 @@ fn check_size(args: &Sample, d: usize) -> Result<()> {
     if rows.is_none() {
         return Err(Error::setting("--from, -n", "together at most 2^40", format!("{}, {}", args.from, args.n)));
     }
-    // The points, and once more on their way to a file.
+    if sink.is_none_or(|sink| !sink.is_picture()) {
+        return Ok(());
+    }
+    // The points of a picture, and once more as what is drawn of them.
     let bytes = args.n as u64 * d as u64 * 8;
     match scorefield_kernels::machine::memory() {
         Some(memory) if bytes > memory.available => Err(Error::setting(
             "-n",
-            format!("a set that fits into memory ({} are free)", words::bytes(memory.available)),
+            format!("a picture that fits into memory ({} are free)", words::bytes(memory.available)),
             format!("{}, which takes {}", args.n, words::bytes(bytes)),
         )
-        .with_hint("draw it in parts with --from")),
+        .with_hint("write that many to a .npy file")),
         _ => Ok(()),
     }
 }
 
-/// Finite in standard units need not be finite in data units.
-fn find_overflow(drawn: &mut Drawn, d: usize, from: u64) {
-    let rows = drawn.points.chunks_exact(d).zip(from..);
-    drawn.diverged = rows.filter(|(row, _)| row.iter().any(|v| !v.is_finite())).map(|(_, i)| i).collect();
-}
-
 /// Names the samples that are not finite. They stay in the file, so that sample i is at its place.
-fn check_divergence(drawn: &Drawn, args: &Sample, session: &Session) -> Result<()> {
-    let k = drawn.diverged.len();
-    if k == args.n {
+fn check_divergence(drawn: &Gathered, totals: &Totals, args: &Sample, session: &Session) -> Result<()> {
+    let k = drawn.diverged;
+    if k == totals.rows {
         return Err(Error::failed("sampling", format!("all {k} samples diverged: none is finite"))
             .with_hint("take a smaller --epsilon or more --steps; nothing was written"));
     }
     if k > 0 {
-        let first: Vec<String> = drawn.diverged.iter().take(5).map(u64::to_string).collect();
-        let more = if k > first.len() { ", …" } else { "" };
+        let first: Vec<String> = drawn.first_diverged.iter().take(5).map(u64::to_string).collect();
+        let more = if k > first.len() as u64 { ", …" } else { "" };
         let kept = if args.out.is_some() { "; the file holds them as they are" } else { "" };
-        session.warn(&format!("{k} of {} samples diverged and are not finite: {}{more}{kept}", args.n, first.join(", ")));
+        session.warn(&format!("{k} of {} samples diverged and are not finite: {}{more}{kept}", totals.rows, first.join(", ")));
     }
     Ok(())
+}
+
+/// Numbers of diverged samples that are remembered.
+const MOST_NAMED: usize = 100;
+
+/// What becomes of the points as they come.
+enum Kept {
+    /// They are counted and let go.
+    Nothing,
+    /// They wait for a picture.
+    Points(Vec<f32>),
+    /// They are in a file that is not finished.
+    File(Box<ArrayWriter>),
+}
+
+/// The set so far.
+struct Gathered {
+    kept: Kept,
+    moments: Moments,
+    /// From the first part on, which says at what noise level the points are.
+    modes: Option<ModeCounts>,
+    diverged: u64,
+    first_diverged: Vec<u64>,
+}
+
+impl Gathered {
+    fn new(target: &Target, sink: Option<&Sink>, n: usize) -> Result<Self> {
+        let kept = match sink {
+            None => Kept::Nothing,
+            Some(sink) if sink.is_picture() => Kept::Points(Vec::new()),
+            Some(sink) => Kept::File(Box::new(sink.begin(&target.event(), target.columns(), n)?)),
+        };
+        let moments = Moments::new(target.event().len());
+        Ok(Self { kept, moments, modes: None, diverged: 0, first_diverged: Vec::new() })
+    }
+
+    /// Takes a part in, whose first sample has the number `first`.
+    fn take(&mut self, target: &Target, part: &Drawn, first: u64) -> Result<()> {
+        let mut points = part.single();
+        if let Some(map) = target.standardise() {
+            map.invert(&mut points);
+        }
+        // Finite in standard units and double precision need not be finite in data units and single.
+        for (row, i) in points.chunks_exact(target.event().len()).zip(first..) {
+            if row.iter().any(|v| !v.is_finite()) {
+                self.diverged += 1;
+                if self.first_diverged.len() < MOST_NAMED {
+                    self.first_diverged.push(i);
+                }
+            }
+        }
+        self.moments.add(&points);
+        if self.modes.is_none() {
+            self.modes = target.exact(part.sigma).and_then(|density| ModeCounts::new(density, part.sigma));
+        }
+        if let Some(modes) = &mut self.modes {
+            modes.add(&points);
+        }
+        match &mut self.kept {
+            Kept::Nothing => Ok(()),
+            Kept::Points(all) => {
+                all.extend_from_slice(&points);
+                Ok(())
+            }
+            Kept::File(writer) => writer.push(&points),
+        }
+    }
 }
 
 /// A set of samples, with how it was made.
@@ -177,58 +250,79 @@ struct Set<'a> {
     target: &'a Target,
     sampler: &'static str,
     ready: &'a Ready,
-    drawn: &'a Drawn,
+    totals: Totals,
     seconds: f64,
-    /// The noise level that the samples ended at.
-    last_sigma: f64,
     /// The step that was asked for.
     epsilon: Option<f64>,
 }
 
 impl Set<'_> {
-    fn write(&self, sink: &Sink, session: &Session) -> Result<()> {
-        let (args, target) = (self.args, self.target);
-        let density = target.exact(self.last_sigma);
+    /// The picture of the points.
+    fn draw(&self, sink: &Sink, points: &[f32], session: &Session) -> Result<()> {
+        let (args, target, sigma) = (self.args, self.target, self.totals.sigma);
+        let density = target.exact(sigma);
         let record = self.record(session).done();
-        let title = format!("{} samples of {}, by {}", words::count(args.n as u64), args.target, self.sampler);
+        let title = format!("{} samples of {}, by {}", words::count(self.totals.rows), args.target, self.sampler);
         sink.write(&Show {
             event: &target.event(),
-            clouds: &[Cloud { name: "", points: &self.drawn.points }],
+            clouds: &[Cloud { name: "", points }],
             columns: target.columns(),
-            exact: density.as_deref().map(|density| (density, self.last_sigma)),
+            exact: density.as_deref().map(|density| (density, sigma)),
             values: target.values(),
             title: &title,
             metadata: &by_reference(&record),
         })
     }
 
+    /// Completes the file of numbers.
+    fn finish(&self, mut writer: ArrayWriter, session: &Session) -> Result<()> {
+        if self.totals.rows < self.args.n as u64 {
+            writer.cut()?;
+        }
+        writer.finish_recorded(&by_reference(&self.record(session).done()))
+    }
+
+    fn interrupted(&self) -> Error {
+        let (rows, n) = (self.totals.rows, self.args.n as u64);
+        let (done, all) = (words::count(rows), words::count(n));
+        let saved = match &self.args.out {
+            Some(out) => format!(
+                "{done} of {all} samples are in {}; the others: --from {} -n {} into another file",
+                out.display(),
+                self.args.from + rows,
+                n - rows
+            ),
+            None => format!("{done} of {all} samples were drawn, and there was no file to write them to"),
+        };
+        Error::Interrupted { saved }
+    }
+
     fn record(&self, session: &Session) -> Record {
         let args = self.args;
         let record = Record::new("sample", &args.target, self.target, "--out", session);
         let record = record.with("sampler", self.sampler).with("settings", &self.ready.settings).with("start", &args.start);
-        let record = record.with("from", args.from).with("n", args.n).flag("--sampler", self.sampler);
+        let record = record.with("from", args.from).with("n", self.totals.rows).flag("--sampler", self.sampler);
         // It may have come from the environment.
         let record = match self.epsilon {
             Some(epsilon) => record.flag("--epsilon", epsilon),
             None => record,
         };
-        record.flag("--from", args.from).flag("--number", args.n)
+        record.flag("--from", args.from).flag("--number", self.totals.rows)
     }
 
-    fn answer(&self) -> Answer {
-        let (n, d) = (self.args.n, self.target.event().len());
+    fn answer(&self, moments: &Moments, modes: Option<ModeWeights>, diverged: u64, first_diverged: &[u64]) -> Answer {
+        let (n, d) = (self.totals.rows, self.target.event().len());
         let rate = n as f64 / self.seconds;
-        let evaluations = self.drawn.evaluations;
+        let evaluations = self.totals.evaluations;
         let mut text = format!(
             "{} samples by {} in {} ({}/s, {evaluations} network evaluations each)\n{}: {}\n",
-            words::count(n as u64),
+            words::count(n),
             self.sampler,
             words::seconds(self.seconds),
             words::rate(rate),
             self.sampler,
             self.ready.settings
         );
-        let moments = Moments::of(&self.drawn.points, d);
         text += &moments.text(self.target);
         let mut answer = Answer::default()
             .with("target", &self.args.target)
@@ -240,15 +334,17 @@ impl Set<'_> {
             .with("settings", &self.ready.settings)
             .with("network_evaluations", evaluations)
             .with("samples_per_second", rate)
-            .with("diverged", self.drawn.diverged.len())
-            .with("diverged_rows", &self.drawn.diverged[..self.drawn.diverged.len().min(100)])
+            .with("diverged", diverged)
+            .with("diverged_rows", first_diverged)
             .with("out", &self.args.out);
-        if d <= MANY {
-            answer = answer.with("mean", &moments.mean).with("std", &moments.std);
+        if let Some(acceptance) = self.totals.acceptance {
+            text += &format!("{} of the proposals were accepted\n", words::number(acceptance));
+            answer = answer.with("acceptance", acceptance);
         }
-        let density = self.target.exact(self.last_sigma);
-        let mixture = density.as_deref().and_then(|density| density.as_mixture());
-        if let Some(weights) = mixture.and_then(|mixture| ModeWeights::of(&self.drawn.points, mixture, self.last_sigma)) {
+        if d <= MANY {
+            answer = answer.with("mean", moments.mean()).with("std", moments.std());
+        }
+        if let Some(weights) = modes {
             text += &weights.text();
             answer = answer.with_all(&weights);
         }

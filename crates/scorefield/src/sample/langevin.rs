@@ -22,11 +22,12 @@ impl Sampler for Langevin {
     }
 
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
+        let (mut s, mut z) = (walk.room(), walk.room());
         for _ in 0..self.steps {
-            let x = walk.x();
-            let s = walk.score(&x, self.sigma);
-            let x = unadjusted_langevin(x, s, walk.noise(), self.epsilon);
-            walk.moved(x, self.sigma)?;
+            walk.score(walk.x(), self.sigma, &mut s);
+            walk.noise(&mut z);
+            unadjusted_langevin(walk.x_mut(), &s, &z, self.epsilon);
+            walk.moved(self.sigma)?;
         }
         Ok(())
     }
@@ -84,7 +85,7 @@ mod tests {
         let chain = Langevin { steps: 40, epsilon, sigma: 0.0 };
         let drawn = draw(&p, &chain, &request(n, 0), &mut ()).unwrap();
         assert_eq!(drawn.evaluations, 40);
-        let variance = drawn.points.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / (2 * n) as f64;
+        let variance = drawn.points.iter().map(|x| x.powi(2)).sum::<f64>() / (2 * n) as f64;
         let expected = 1.0 / (1.0 - epsilon / 4.0);
         // The variance of 2n squared normals: standard error v·√(2/(2n)).
         assert!((variance - expected).abs() < 4.0 * expected / (n as f64).sqrt(), "{variance} against {expected}");

@@ -11,12 +11,16 @@ mod drive;
 mod heun;
 mod langevin;
 mod start;
+mod stream;
+mod walk;
 
 pub use annealed::Annealed;
-pub use drive::{Draw, Drawn, Sampler, Walk, draw};
+pub use drive::{Draw, Drawn, Sampler, draw};
 pub use heun::Heun;
 pub use langevin::Langevin;
 pub use start::Start;
+pub use stream::{Totals, draw_parts};
+pub use walk::Walk;
 
 use crate::error::Result;
 use crate::levels::Levels;
