@@ -13,8 +13,8 @@ use crate::session::Session;
 
 /// The file's name in the arguments.
 pub const SELF: &str = "{}";
-/// What is not part of the making: where answers go, and what is written in another way.
-const APART: &[&str] = &["out", "picture", "json", "quiet", "seed", "device", "data_dir", "n", "from"];
+/// What is not part of the making (where answers go), and what the verb adds by itself, typed or not: so the order is always the same.
+const APART: &[&str] = &["out", "picture", "json", "quiet", "seed", "device", "data_dir", "n", "from", "sampler", "epsilon"];
 
 /// Pairs of a key and a text.
 #[derive(Clone, Debug, Default)]
@@ -44,12 +44,10 @@ impl Record {
         self
     }
 
-    /// With a flag that was not typed, or one that is now another; before the file's name.
+    /// With a flag of those that are not taken from what was typed; before the file's name.
     pub fn flag(mut self, flag: &str, value: impl ToString) -> Self {
-        if !self.arguments.iter().any(|a| a == flag) {
-            let end = self.arguments.len() - 2;
-            self.arguments.splice(end..end, [flag.to_owned(), value.to_string()]);
-        }
+        let end = self.arguments.len() - 2;
+        self.arguments.splice(end..end, [flag.to_owned(), value.to_string()]);
         self
     }
 
