@@ -54,13 +54,15 @@ fn what_sample_score_and_denoise_write_is_made_again_bit_for_bit() {
     small_run(at, "run", "1");
     fs::write(at.join("ring.toml"), RING).unwrap();
     fs::write(at.join("p.csv"), "a,b\n1,2\n3,4\n-0.5,1\n").unwrap();
+    let ladder = ["--sigma-max", "20", "--sigma-min", "1", "--levels", "4", "--steps", "3", "--no-denoise", "-o", "c.parquet"];
+    let annealed = [&["sample", "density:mixture", "-n", "300", "--sampler", "annealed"][..], &ladder].concat();
     let made: &[(&str, &[&str])] = &[
         ("a.npy", &["sample", "run", "-n", "70", "--steps", "3", "--seed", "18446744073709551615", "-o", "a.npy"]),
         (
             "b.csv",
             &["sample", "density:ring.toml", "-n", "300", "--from", "11", "--steps", "20", "--epsilon", "0.01", "-o", "b.csv"],
         ),
-        ("c.parquet", &["sample", "density:mixture", "-n", "300", "--sampler", "annealed", "--no-denoise", "-o", "c.parquet"]),
+        ("c.parquet", &annealed),
         ("d.png", &["sample", "density:mixture", "-n", "50", "--steps", "5", "--start", "uniform:-8:8", "--out", "d.png"]),
         ("e.svg", &["sample", "run", "-n", "20", "--sampler=langevin", "--steps=3", "--sigma", "0.5", "-o", "e.svg"]),
         ("f.npy", &["denoise", "run", "p.csv", "--sigma", "1", "-o", "f.npy"]),
