@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod gathered;
 mod interrupt;
 mod level;
 mod output;

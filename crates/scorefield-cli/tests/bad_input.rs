@@ -285,7 +285,8 @@ fn the_fields_of_a_formula_file_are_checked() {
     let sample = ["sample", "density:f.toml", "-n", "5", "--steps", "2", "-o", "x.npy"];
     for (more, said) in [
         ("strat = [1, 2]", &["line 4", "strat", "did you mean start?"][..]),
-        ("start = [1]", &["start", "2 finite numbers"]),
+        ("start = [1]", &["start", "a list of 2, got a list of 1"]),
+        ("start = 'origin'", &["line 4", "a number or a list of numbers"]),
         ("spread = 0", &["spread", "positive"]),
         ("[parameters]\nx = 1", &["parameters.x", "take another"]),
         ("[parameters]\na = 'b'", &["line 5", "a number or a list of numbers"]),

@@ -30,11 +30,11 @@ fn main() -> Result<()> {
     let drawn = draw(&target, &chain, &request, &mut ())?;
 
     // x ~ N(0, 1) and y − x² ~ N(0, ¼), so E[y] = 1 and Var[y] = Var[x²] + ¼ = 2.25.
-    let finite: Vec<&[f32]> = drawn.points.chunks_exact(2).filter(|p| p.iter().all(|v| v.is_finite())).collect();
+    let finite: Vec<&[f64]> = drawn.points.chunks_exact(2).filter(|p| p.iter().all(|v| v.is_finite())).collect();
     let n = finite.len() as f64;
-    let mean = |f: &dyn Fn(&[f32]) -> f64| finite.iter().map(|p| f(p)).sum::<f64>() / n;
-    let of_y = mean(&|p| f64::from(p[1]));
-    let variance = mean(&|p| (f64::from(p[1]) - of_y).powi(2));
+    let mean = |f: &dyn Fn(&[f64]) -> f64| finite.iter().map(|p| f(p)).sum::<f64>() / n;
+    let of_y = mean(&|p| p[1]);
+    let variance = mean(&|p| (p[1] - of_y).powi(2));
     println!("{} of {} points are finite", finite.len(), request.n);
     println!("mean of y {of_y:.3} (1), variance of y {variance:.3} (2.25), up to the step's own bias");
     Ok(())

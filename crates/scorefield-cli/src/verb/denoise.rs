@@ -137,7 +137,7 @@ fn removed(args: &Denoise, target: &Target, session: &Session) -> Result<Removed
     let kind = args.noise.as_deref().map(|name| lookup(OBSERVATIONS, "--noise", name)).transpose()?;
     let given = Given { sigma: args.sigma, gain: args.gain, shape: args.shape };
     // Gaussian noise on a model of noisy levels is what its levels are for.
-    if let Some(kind) = kind.filter(|kind| kind.name != "gaussian" || target.is_clean()) {
+    if let Some(kind) = kind.filter(|kind| kind.name != "gaussian" || target.is_clean() || target.knows_no_noise()) {
         return Ok(Removed::Already((kind.value)(&given)?, level::of_score(None, target, session)?));
     }
     for (flag, value, its) in [("--gain", given.gain, "poisson"), ("--shape", given.shape, "gamma")] {

@@ -135,7 +135,8 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32], 
     let density = target.exact(sigma);
     let exact = density.as_deref().map(|density| (density, sigma));
     let range @ [x, y] = match (points, exact) {
-        ([], None) => around(target, sigma),
+        // Where no points and no draws say where it lies.
+        ([], exact) if exact.is_none() || target.knows_no_noise() => around(target, sigma),
         _ => plane::range(points, exact),
     };
     let scores = points::scores(target, &ScoreField::nodes(x, y, ARROWS, ARROWS), sigma);

@@ -22,14 +22,14 @@ pub(in crate::density) struct Raw {
     log_density: String,
     #[serde(default)]
     parameters: BTreeMap<String, RawParameter>,
-    start: Option<Vec<f64>>,
+    start: Option<RawParameter>,
     spread: Option<f64>,
     #[serde(default)]
     normalised: bool,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a parameter is a number or a list of numbers")]
+#[serde(untagged, expecting = "expected a number or a list of numbers")]
 enum RawParameter {
     One(f64),
     Many(Vec<f64>),
@@ -43,9 +43,16 @@ pub(in crate::density) fn read(path: &Path, raw: Raw) -> Result<Arc<dyn Exact>> 
     let dim = usize::try_from(raw.dimension).ok().filter(|d| (1..=MOST_DIMENSIONS).contains(d)).ok_or_else(|| {
         Error::file_at(path, "dimension", format!("expected a whole number from 1 to {MOST_DIMENSIONS}, got {}", raw.dimension))
     })?;
-    let start = raw.start.unwrap_or_else(|| vec![0.0; dim]);
-    if start.len() != dim || start.iter().any(|x| !x.is_finite()) {
-        return Err(Error::file_at(path, "start", format!("expected {dim} finite numbers, got {} of them", start.len())));
+    let start = match raw.start.unwrap_or(RawParameter::One(0.0)) {
+        RawParameter::One(x) => vec![x; dim],
+        RawParameter::Many(all) => all,
+    };
+    let odd = match start.len() == dim {
+        true => start.iter().find(|x| !x.is_finite()).map(f64::to_string),
+        false => Some(format!("a list of {}", start.len())),
+    };
+    if let Some(odd) = odd {
+        return Err(Error::file_at(path, "start", format!("expected a finite number or a list of {dim}, got {odd}")));
     }
     let spread = raw.spread.unwrap_or(1.0);
     if !(spread.is_finite() && spread > 0.0) {
