@@ -25,8 +25,8 @@ fn main() -> Result<()> {
     let target = Unsmoothed(Banana);
     let (mean, variance) = target.moments();
     let start = Start::Normal { mean: mean.iter().map(|m| *m as f32).collect(), sigma_data: variance.sqrt() as f32 };
-    let request = Draw { n: 20_000, from: 0, seed: 1, start, start_sigma: 0.0 };
-    let chain = Langevin { steps: 2_000, epsilon: 0.02, sigma: 0.0 };
+    let request = Draw { n: 5_000, from: 0, seed: 1, start, start_sigma: 0.0 };
+    let chain = Langevin { steps: 8_000, epsilon: 0.005, sigma: 0.0 };
     let drawn = draw(&target, &chain, &request, &mut ())?;
 
     // x ~ N(0, 1) and y − x² ~ N(0, ¼), so E[y] = 1 and Var[y] = Var[x²] + ¼ = 2.25.

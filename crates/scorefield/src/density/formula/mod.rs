@@ -153,7 +153,9 @@ impl PointDensity for Formula {
             log.copy_from_slice(&logs.0[..n]);
             for (j, lanes) in self.tape.backward(&mut work, |_, _| {}).iter().enumerate() {
                 for (i, s) in lanes.0[..n].iter().enumerate() {
-                    score[i * d + j] = *s;
+                    // Outside its domain a formula has no slope, even where its parts do (log x has 1/x below 0): a chain that went
+                    // there is seen to have diverged.
+                    score[i * d + j] = if log[i].is_nan() { f64::NAN } else { *s };
                 }
             }
         }

@@ -271,6 +271,16 @@ fn a_row_has_the_same_bits_alone_and_in_any_block() {
 }
 
 #[test]
+fn outside_the_domain_of_a_formula_there_is_no_score() {
+    let formula = formula("2*log(x[0]) - x[0] - x[1]^2", 2);
+    let x = [-0.5, 1.0, 0.5, 1.0];
+    let (mut logs, mut scores) = ([0.0; 2], [0.0; 4]);
+    formula.log_densities(&x, &mut logs, &mut scores);
+    assert!(logs[0].is_nan() && scores[..2].iter().all(|s| s.is_nan()));
+    assert_eq!(scores[2..], [3.0, -2.0]);
+}
+
+#[test]
 fn operators_bind_as_in_mathematics() {
     let x = [3.0, 2.0, 5.0];
     for (text, expected) in [
