@@ -115,6 +115,7 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         exact: density.as_ref().filter(|_| matches!(removed, Removed::Level(_))).map(|density| (density, 0.0)),
         values: target.values(),
         title: &format!("{} denoised {said}", args.noisy),
+        across: None,
         metadata: &[
             ("scorefield", env!("CARGO_PKG_VERSION")),
             ("verb", "denoise"),

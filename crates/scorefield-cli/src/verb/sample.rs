@@ -7,9 +7,9 @@ use clap::Args;
 use scorefield::error::{Error, Result};
 use scorefield::plot::Cloud;
 use scorefield::recipe::Target;
-use scorefield::sample::{Asked, Draw, Drawn, Ready, SAMPLERS, Start, draw};
+use scorefield::sample::{Draw, Drawn, Ready, SAMPLERS, Start, draw};
 
-use crate::args::Offered;
+use crate::args::{Offered, SamplerArgs};
 use crate::output::Answer;
 use crate::session::{Session, variable};
 use crate::sink::{Show, Sink};
@@ -45,27 +45,8 @@ pub struct Sample {
     /// The sampler [default: heun for a model of many levels of Gaussian noise, langevin otherwise]
     #[arg(long, value_name = "NAME", value_parser = Offered::of(SAMPLERS), help_heading = "Sampler")]
     sampler: Option<String>,
-    /// Steps: levels of a solver, length of a chain, steps a level of annealed
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    steps: Option<usize>,
-    /// Step size of a chain (of annealed at its last level)
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    epsilon: Option<f64>,
-    /// The one noise level of a chain
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma: Option<f64>,
-    /// The smallest noise level of a ladder
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma_min: Option<f64>,
-    /// The largest noise level of a ladder
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma_max: Option<f64>,
-    /// Noise levels of annealed
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    levels: Option<usize>,
-    /// Leave out the denoising step at the end of annealed
-    #[arg(long, help_heading = "Sampler")]
-    no_denoise: bool,
+    #[command(flatten)]
+    asked: SamplerArgs,
     /// Where chains begin: normal (the data blurred by the first noise level) or uniform:LOW:HIGH
     #[arg(long, value_name = "START", default_value = "normal", allow_hyphen_values = true, help_heading = "Sampler")]
     start: String,
@@ -82,11 +63,11 @@ const MOST_ROWS: u64 = 1 << 40;
 /// # Errors
 /// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption.
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
-    let asked = asked(args)?;
     let target = target::open(&args.target, args.ema, session)?;
     check_size(args, target.event().len())?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
     let name = args.sampler.clone().or_else(|| variable("SCOREFIELD_SAMPLER"));
+    let asked = args.asked.asked(target.sampler_entry(name.as_deref())?)?;
     let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
     let start = if args.start == "normal" { target.start() } else { Start::parse_uniform(&args.start)? };
 
@@ -108,24 +89,6 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
         set.write(sink, session)?;
     }
     Ok(set.answer())
-}
-
-fn asked(args: &Sample) -> Result<Asked> {
-    let epsilon = match (args.epsilon, variable("SCOREFIELD_EPSILON")) {
-        (Some(epsilon), _) => Some(epsilon),
-        (None, Some(text)) => {
-            Some(text.trim().parse().map_err(|_| Error::setting("SCOREFIELD_EPSILON", "a number", format!("{text:?}")))?)
-        }
-        (None, None) => None,
-    };
-    Ok(Asked {
-        steps: args.steps,
-        epsilon,
-        sigma: args.sigma,
-        range: (args.sigma_max, args.sigma_min),
-        levels: args.levels,
-        denoise: !args.no_denoise,
-    })
 }
 
 fn check_size(args: &Sample, d: usize) -> Result<()> {
@@ -195,6 +158,7 @@ impl Set<'_> {
             exact: density.as_ref().map(|density| (density, self.drawn.sigma)),
             values: target.values(),
             title: &title,
+            across: None,
             metadata: &[
                 ("scorefield", env!("CARGO_PKG_VERSION")),
                 ("verb", "sample"),
