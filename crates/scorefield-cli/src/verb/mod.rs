@@ -5,6 +5,7 @@ pub mod completions;
 pub mod demo;
 pub mod denoise;
 pub mod doctor;
+pub mod evaluate;
 pub mod export;
 pub mod fisher;
 pub mod import;
@@ -29,6 +30,7 @@ pub const NAMES: &[&str] = &[
     "score",
     "denoise",
     "fisher",
+    "evaluate",
     "export",
     "import",
     "verify",
@@ -51,6 +53,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Score(args) => score::run(args, session),
         Verb::Denoise(args) => denoise::run(args, session),
         Verb::Fisher(args) => fisher::run(args, session),
+        Verb::Evaluate(args) => evaluate::run(args, session),
         Verb::Export(args) => export::run(args, session),
         Verb::Import(args) => import::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
