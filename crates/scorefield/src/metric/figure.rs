@@ -5,7 +5,7 @@
 
 use super::pairs::{Pairs, View};
 use super::sliced::unit_directions;
-use super::{METRICS, mmd};
+use super::mmd;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::registry::Entry;
@@ -43,7 +43,7 @@ pub enum Error95 {
     Share,
 }
 
-/// What a row of [`METRICS`] holds.
+/// What a row of [`super::METRICS`] holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// The figure.
@@ -98,7 +98,7 @@ pub struct Question<'a> {
     pub seed: u64,
 }
 
-/// Takes the figures `wanted` (rows of [`METRICS`]), and the p-value of the first of them that is `mmd`.
+/// Takes the figures `wanted` (rows of [`super::METRICS`]), and the p-value of the first of them that is `mmd`.
 ///
 /// # Errors
 /// Fewer than [`LEAST`] points of either set; a point that is not finite.
@@ -156,11 +156,6 @@ pub fn figures(question: &Question<'_>, wanted: &[&'static Entry<Metric>]) -> Re
     Ok((wanted.iter().map(figure).collect::<Result<_>>()?, p_value))
 }
 
-/// All figures.
-pub fn all() -> Vec<&'static Entry<Metric>> {
-    METRICS.iter().collect()
-}
-
 /// The sets of a question, whole or without a group.
 fn sets<'a>(pairs: &'a Pairs, question: &Question<'_>, directions: &'a [f64], group: Option<usize>) -> Sets<'a> {
     fn kept<T: Copy>(rows: &[T], width: usize, group: Option<usize>) -> Vec<T> {
@@ -185,6 +180,7 @@ fn sets<'a>(pairs: &'a Pairs, question: &Question<'_>, directions: &'a [f64], gr
 
 #[cfg(test)]
 mod tests {
+    use super::super::METRICS;
     use super::*;
 
     fn ask(real: &[f32], samples: &[f32], d: usize) -> Vec<Figure> {

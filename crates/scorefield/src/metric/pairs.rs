@@ -86,7 +86,7 @@ impl View<'_> {
     }
 
     /// Σᵢ f(i) over `0..n`, on all cores; added in order, so that it is the same whatever their number.
-    pub(super) fn sum(n: usize, f: impl Fn(usize) -> f64 + Sync) -> f64 {
+    pub(super) fn sum(n: usize, f: impl Fn(usize) -> f64 + Sync + Send) -> f64 {
         let rows: Vec<f64> = (0..n).into_par_iter().map(f).collect();
         rows.iter().sum()
     }

@@ -76,8 +76,9 @@ mod tests {
             let matched = assignment(n, |i, j| c[i * n + j]);
             let found: f64 = matched.iter().enumerate().map(|(j, i)| c[i * n + j]).sum();
             let mut rows: Vec<usize> = (0..n).collect();
-            let least = permutations(&mut rows, n).iter().map(|p| p.iter().enumerate().map(|(j, i)| c[i * n + j]).sum::<f64>());
-            assert!((found - least.fold(f64::INFINITY, f64::min)).abs() < 1e-12);
+            let all = permutations(&mut rows, n);
+            let totals = all.iter().map(|p| p.iter().enumerate().map(|(j, i)| c[i * n + j]).sum::<f64>());
+            assert!((found - totals.fold(f64::INFINITY, f64::min)).abs() < 1e-12);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Classifier two-sample test: how often a network tells samples from real points that it did not learn from (Lopez-Paz & Oquab 2017).
 //!
 //! ½ is as good as the truth, 1 a difference in every point. The accuracy is over folds, each judged by a network trained on the others, so
-//! every point counts once; a classifier that is too weak makes it too low, never too high.
+//! every point counts once; a classifier that is too weak makes it too low, never too high. The network sees each coordinate and its square,
+//! so that a difference in spread is as plain to it as one in mean.
 
 use super::classifier::{Classifier, ClassifierConfig};
 use crate::error::Result;
@@ -17,6 +18,9 @@ pub const FOLDS: usize = 5;
 pub fn two_sample_accuracy(x: &[f32], y: &[f32], d: usize, seed: u64) -> Result<f64> {
     let (n, m) = (x.len() / d, y.len() / d);
     let mut pooled = [x, y].concat();
+    standardise(&mut pooled, d);
+    let mut pooled: Vec<f32> = pooled.chunks(d).flat_map(|row| row.iter().copied().chain(row.iter().map(|x| x * x))).collect();
+    let d = 2 * d;
     standardise(&mut pooled, d);
     let label = |i: usize| u8::from(i >= n);
     // Each set is dealt to the folds by itself, in an order of its own: folds have equal shares of both.
