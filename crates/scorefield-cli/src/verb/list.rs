@@ -5,6 +5,7 @@ use scorefield::data::describe;
 use scorefield::data::toy::TOYS;
 use scorefield::density::DENSITIES;
 use scorefield::error::{Error, Result};
+use scorefield::metric::METRICS;
 use scorefield::net::NETS;
 use scorefield::noise::{NOISES, SCHEDULES};
 use scorefield::objective::OBJECTIVES;
@@ -33,6 +34,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("data", "what DATA may be"),
     ("settings", "everything a recipe may set, with its flag, variable and default"),
     ("estimators", "estimators of the score-matching loss (fisher --estimator)"),
+    ("metrics", "figures of how near samples are to real points (evaluate)"),
     ("devices", "where this build can compute (--device)"),
 ];
 
@@ -75,6 +77,7 @@ pub fn run(args: &List, _: &Session) -> Result<Answer> {
         Some("data") => data(),
         Some("settings") => settings(),
         Some("estimators") => entries(OBJECTIVES),
+        Some("metrics") => entries(METRICS),
         Some("devices") => names(&devices()),
         _ => return Err(unknown(what)),
     };

@@ -6,7 +6,11 @@ pub mod decode;
 pub mod demo;
 pub mod denoise;
 pub mod doctor;
+<<<<<<< HEAD
 pub mod encode;
+=======
+pub mod evaluate;
+>>>>>>> metrics
 pub mod export;
 pub mod fisher;
 pub mod import;
@@ -36,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "encode",
     "decode",
     "fisher",
+    "evaluate",
     "export",
     "import",
     "verify",
@@ -62,6 +67,7 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Encode(args) => encode::run(args, session),
         Verb::Decode(args) => decode::run(args, session),
         Verb::Fisher(args) => fisher::run(args, session),
+        Verb::Evaluate(args) => evaluate::run(args, session),
         Verb::Export(args) => export::run(args, session),
         Verb::Import(args) => import::run(args, session),
         Verb::Verify(args) => verify::run(args, session),

@@ -58,11 +58,16 @@ impl Parameters for Layers {
 }
 
 impl Layers {
-    /// Unnormalised log-probabilities, `[n, classes]`.
-    fn logits(&self, x: Tensor<2>) -> Tensor<2> {
+    /// What the last layer reads, `[n, width]`.
+    fn hidden(&self, x: Tensor<2>) -> Tensor<2> {
         let h = self.first.apply(x);
         let zero = h.zeros_like();
-        self.second.apply(add_silu(h, zero))
+        add_silu(h, zero)
+    }
+
+    /// Unnormalised log-probabilities, `[n, classes]`.
+    fn logits(&self, x: Tensor<2>) -> Tensor<2> {
+        self.second.apply(self.hidden(x))
     }
 }
 
@@ -81,7 +86,18 @@ impl Classifier {
         let labels = source.labels().filter(|l| !l.is_empty() && l.len() == n);
         let labels = labels.ok_or_else(|| Error::setting("classifier", "labelled points", "points without labels"))?;
         let classes = usize::from(labels.iter().copied().max().unwrap_or(0)) + 1;
-        let points = all(source, n, Key::new(config.seed, Purpose::Data))?;
+        Self::fit(&all(source, n, Key::new(config.seed, Purpose::Data))?, labels, d, classes, config)
+    }
+
+    /// Trains on the rows of `points`, row-major with `d` columns, of classes `labels` below `classes`.
+    ///
+    /// # Errors
+    /// No points, or another number of labels.
+    pub fn fit(points: &[f32], labels: &[u8], d: usize, classes: usize, config: &ClassifierConfig) -> Result<Self> {
+        let n = points.len() / d;
+        if n == 0 || labels.len() != n {
+            return Err(Error::setting("classifier", "a label for each of some points", format!("{} for {n}", labels.len())));
+        }
         let mut mean = vec![0.0f32; d];
         for row in points.chunks(d) {
             mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n as f32);
@@ -125,11 +141,19 @@ impl Classifier {
         self.classes
     }
 
+    /// What its last layer sees of each row, `[n, width]`.
+    pub fn features(&self, points: &[f32]) -> Vec<f32> {
+        numbers(self.layers.hidden(self.centred(points)))
+    }
+
+    fn centred(&self, points: &[f32]) -> Tensor<2> {
+        let d = self.mean.dims()[1];
+        matrix(points.to_vec(), points.len() / d, d, &self.device) - self.mean.clone()
+    }
+
     /// The most probable class of each row and its probability.
     pub fn classify(&self, points: &[f32]) -> Vec<(usize, f32)> {
-        let d = self.mean.dims()[1];
-        let x = matrix(points.to_vec(), points.len() / d, d, &self.device) - self.mean.clone();
-        let p = numbers(log_softmax(self.layers.logits(x)).exp());
+        let p = numbers(log_softmax(self.layers.logits(self.centred(points))).exp());
         let best = |row: &[f32]| {
             let most = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
             most.map_or((0, 0.0), |(k, p)| (k, *p))

@@ -3,25 +3,28 @@
 //! The V-statistic: pairs of a point with itself are counted, so two samples of one distribution have D² ≈ (1/n + 1/m)·E‖X − X'‖ > 0,
 //! the floor that a figure is to be read against.
 
-use rayon::prelude::*;
+use super::pairs::{Pairs, View};
 
 /// D² between the rows of `a` and of `b`, both row-major with `d` columns; data units.
 ///
 /// # Panics
 /// If either is empty or not a whole number of rows.
 pub fn energy_distance(a: &[f32], b: &[f32], d: usize) -> f64 {
-    2.0 * mean_distance(a, b, d) - mean_distance(a, a, d) - mean_distance(b, b, d)
+    of_pairs(&Pairs::new(a, b, d).whole())
 }
 
-fn mean_distance(a: &[f32], b: &[f32], d: usize) -> f64 {
-    assert!(!a.is_empty() && !b.is_empty() && a.len().is_multiple_of(d) && b.len().is_multiple_of(d), "whole rows of {d}");
-    // One sum a row, added in order: the same whatever the number of threads.
-    let rows: Vec<f64> = a.par_chunks(d).map(|x| b.chunks(d).map(|y| distance(x, y)).sum()).collect();
-    rows.iter().sum::<f64>() / (a.len() / d) as f64 / (b.len() / d) as f64
-}
-
-pub(super) fn distance(x: &[f32], y: &[f32]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum::<f64>().sqrt()
+/// D² from distances.
+///
+/// # Panics
+/// If either set is empty.
+pub fn of_pairs(view: &View<'_>) -> f64 {
+    let (n, m) = (view.n(), view.m());
+    assert!(n > 0 && m > 0, "points of both");
+    let xx = View::sum(n, |i| (0..n).map(|j| view.xx(i, j)).sum());
+    let yy = View::sum(m, |i| (0..m).map(|j| view.yy(i, j)).sum());
+    let xy = View::sum(n, |i| (0..m).map(|j| view.xy(i, j)).sum());
+    let [n, m] = [n, m].map(|n| n as f64);
+    2.0 * xy / n / m - xx / n / n - yy / m / m
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Distances to nearest neighbours: how far a sample is from anything it could have copied.
 
-use super::energy::distance;
+use super::pairs::distance;
 use rayon::prelude::*;
 
 /// For each row of `a`, the distance to the nearest row of `b`; `d` columns, data units.

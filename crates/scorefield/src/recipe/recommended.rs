@@ -9,12 +9,11 @@ use crate::objective::{Needs, OBJECTIVES};
 use std::path::Path;
 
 /// Source, and its recipe.
-static RECOMMENDED: &[(&str, &str)] =
-    &[("digits", include_str!("../../recipes/digits.toml")), ("mnist", include_str!("../../recipes/mnist.toml"))];
-
-/// The settings recommended for an objective, by its registry name or an alias; none for `denoising` and for names that are unknown.
-pub(super) fn for_objective(name: &str) -> Result<Vec<Given>> {
-    let row = OBJECTIVES.iter().find(|e| e.name == name || e.aliases.contains(&name));
+static RECOMMENDED: &[(&str, &str)] = &[
+    ("digits", include_str!("../../recipes/digits.toml")),
+    ("mnist", include_str!("../../recipes/mnist.toml")),
+    ("cifar10", include_str!("../../recipes/cifar10.toml")),
+];
     let text = match row.map(|e| e.value.needs) {
         Some(Needs::Derivatives | Needs::Exact) => include_str!("../../recipes/derivatives.toml"),
         Some(Needs::Noise) | None => "",
