@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::args::Offered;
 use crate::output::Answer;
 use crate::session::Session;
-use crate::statistics::ModeWeights;
+use crate::statistics::ModeCounts;
 use crate::target;
 use scorefield::words;
 
@@ -90,10 +90,13 @@ pub fn run(args: &Evaluate, session: &Session) -> Result<Answer> {
         session.warn(&format!("{share}% of the samples all but repeat a real point; of new ones about 1% would"));
     }
     if let Some(name) = args.against.strip_prefix("density:")
-        && let Some(weights) = ModeWeights::of(&samples, &scorefield::density::open(name)?, 0.0)
+        && let Some(mut counts) = ModeCounts::new(scorefield::density::open(name)?, 0.0)
     {
-        text += &weights.text();
-        answer = answer.with_all(&weights);
+        counts.add(&samples);
+        if let Some(weights) = counts.weights() {
+            text += &weights.text();
+            answer = answer.with_all(&weights);
+        }
     }
     let answer = answer.with("features", features.word()).with("figures", json!(found));
     Ok(Answer { text, ..answer })
@@ -125,12 +128,12 @@ fn drawn(target: &Target, n: usize, session: &Session) -> Result<Vec<f32>> {
     let (_, ready) = target.sampler(None, &Asked { denoise: true, ..Asked::default() })?;
     let mut progress = session.progress();
     let request = Draw { n, from: 0, seed: session.seed(), start: target.start(), start_sigma: ready.start_sigma };
-    let mut drawn = draw(target.score(), &*ready.sampler, &request, &mut progress)?;
+    let mut points = draw(target.score(), &*ready.sampler, &request, &mut progress)?.single();
     progress.clear();
     if let Some(map) = target.standardise() {
-        map.invert(&mut drawn.points);
+        map.invert(&mut points);
     }
-    Ok(drawn.points)
+    Ok(points)
 }
 
 fn table(found: &[Figure]) -> Vec<Vec<String>> {

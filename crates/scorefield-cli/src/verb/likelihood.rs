@@ -14,7 +14,6 @@ use scorefield::objective::Law;
 use scorefield::oracle::Estimate;
 use scorefield::recipe::Target;
 use scorefield::sample::tolerance;
-use scorefield::score::LogDensity;
 use scorefield::words;
 
 use crate::args::Offered;

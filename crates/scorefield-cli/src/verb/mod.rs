@@ -6,11 +6,8 @@ pub mod decode;
 pub mod demo;
 pub mod denoise;
 pub mod doctor;
-<<<<<<< HEAD
 pub mod encode;
-=======
 pub mod evaluate;
->>>>>>> metrics
 pub mod export;
 pub mod fisher;
 pub mod import;

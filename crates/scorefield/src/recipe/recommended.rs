@@ -14,6 +14,10 @@ static RECOMMENDED: &[(&str, &str)] = &[
     ("mnist", include_str!("../../recipes/mnist.toml")),
     ("cifar10", include_str!("../../recipes/cifar10.toml")),
 ];
+
+/// The settings recommended for an objective, by its registry name or an alias; none for `denoising` and for names that are unknown.
+pub(super) fn for_objective(name: &str) -> Result<Vec<Given>> {
+    let row = OBJECTIVES.iter().find(|e| e.name == name || e.aliases.contains(&name));
     let text = match row.map(|e| e.value.needs) {
         Some(Needs::Derivatives | Needs::Exact) => include_str!("../../recipes/derivatives.toml"),
         Some(Needs::Noise) | None => "",

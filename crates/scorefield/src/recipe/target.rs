@@ -13,7 +13,7 @@ use crate::noise::{Gaussian, NOISES, Noise, Schedule};
 use crate::registry::{Entry, lookup};
 use crate::run::{FileMark, RunFolder, read_tensors};
 use crate::sample::{self, Asked, Method, Ready, SAMPLERS, SamplerSettings, Start};
-use crate::score::{Score, ScoreJvp};
+use crate::score::ScoreJvp;
 use crate::tensor::Device;
 use std::path::Path;
 use std::sync::Arc;
