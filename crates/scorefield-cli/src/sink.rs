@@ -102,6 +102,8 @@ pub struct Show<'a> {
     pub values: (f32, f32),
     /// The picture's title.
     pub title: &'a str,
+    /// Images in a row of their grid; nearly square if not given.
+    pub across: Option<usize>,
     /// What the file says of its making.
     pub metadata: &'a [(&'a str, &'a str)],
 }
@@ -111,7 +113,7 @@ impl Show<'_> {
         if let EventShape::Image { channels, height, width } = *self.event {
             let points = self.clouds[self.clouds.len() - 1].points;
             let grey = to_unit(points, self.values);
-            return grid(&Images::new(&grey, [n, channels, height, width])?, None);
+            return grid(&Images::new(&grey, [n, channels, height, width])?, self.across);
         }
         let [x_label, y_label] = plane::labels(self.columns);
         let around: Vec<f32> = self.clouds.iter().flat_map(|cloud| cloud.points.iter().copied()).collect();

@@ -141,6 +141,71 @@ fn names_that_do_not_exist_come_with_the_nearest_one() {
 }
 
 #[test]
+fn settings_that_a_sampler_has_no_use_for_are_refused_by_name() {
+    let at = folder();
+    let sample = |sampler: &str, more: &[&str], said: &[&str]| {
+        let arguments = [&["sample", "density:mixture", "-n", "5", "--sampler", sampler, "-o", "x.npy"][..], more].concat();
+        refused(at.path(), &arguments, said);
+    };
+    sample("heun", &["--epsilon", "0.1"], &["--epsilon", "langevin, annealed", "heun"]);
+    sample("langevin", &["--sigma-max", "5"], &["--sigma-max", "langevin", "heun"]);
+    sample("dpmpp-2m", &["--s-churn", "1"], &["--s-churn", "heun"]);
+    sample("pf-ode", &["--steps", "10"], &["--steps", "pf-ode reads --sigma-min"]);
+    sample("heun", &["--s-noise", "1.1"], &["--s-noise", "--s-churn"]);
+    sample("heun", &["--s-churn", "5", "--s-tmin", "2", "--s-tmax", "1"], &["--s-tmin", "--s-tmax = 1"]);
+    sample("heun", &["--no-denoise"], &["--no-denoise", "annealed"]);
+    refused(at.path(), &["sample", "density:mixture", "-n", "5", "--sampler", "hune"], &["did you mean heun?"]);
+}
+
+#[test]
+fn ladders_that_do_not_descend_are_refused() {
+    let at = folder();
+    let sample = |more: &[&str], said: &[&str]| {
+        refused(at.path(), &[&["sample", "density:mixture", "-n", "5", "-o", "x.npy"][..], more].concat(), said);
+    };
+    sample(&["--sampler", "heun", "--sigmas", "5,1,2"], &["--sigmas", "each below the one before", "noise level 3"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,0,0"], &["--sigmas"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,-1"], &["--sigmas", "positive"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5"], &["--sigmas", "at least two"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,nan"], &["--sigmas"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,1", "--rho", "3"], &["--sigmas", "--rho"]);
+    sample(&["--sampler", "annealed", "--sigmas", "5,1,0"], &["--sigmas", "annealed"]);
+    sample(&["--sampler", "heun", "--spacing", "karas"], &["--spacing", "did you mean karras?"]);
+    sample(&["--sampler", "heun", "--spacing", "linear", "--rho", "3"], &["--rho", "linear"]);
+    sample(&["--sampler", "heun", "--rho", "-1"], &["--rho", "positive", "-1"]);
+    sample(&["--sampler", "heun", "--sigma-min", "30", "--sigma-max", "3"], &["--sigma-min", "3"]);
+    sample(&["--sampler", "pf-ode", "--sigma-min", "30", "--sigma-max", "3"], &["--sigma-min", "3"]);
+    sample(&["--sampler", "heun", "--steps", "0"], &["--steps", "at least 1"]);
+    sample(&["--sampler", "ddim", "--eta", "2"], &["--eta", "at most 1"]);
+    sample(&["--sampler", "predictor-corrector", "--snr", "0"], &["--snr"]);
+    sample(&["--sampler", "pf-ode", "--rtol", "0"], &["--rtol", "1e-13"]);
+}
+
+#[test]
+fn likelihoods_and_latents_that_there_are_none_of_are_refused() {
+    let at = folder();
+    small_run_with(at.path(), "clean", &["--schedule", "single", "--sigma", "0.2"]);
+    small_run(at.path(), "run");
+    fs::write(at.path().join("p.csv"), "a,b\n1,2\n3,4\n").unwrap();
+    fs::write(at.path().join("wide.csv"), "a,b,c\n1,2,3\n").unwrap();
+    let likelihood = |more: &[&str], said: &[&str]| {
+        refused(at.path(), &[&["likelihood"][..], more].concat(), said);
+    };
+    likelihood(&["clean", "p.csv"], &["many noise levels", "0.2"]);
+    likelihood(&["run", "wide.csv"], &["wide.csv", "3", "2"]);
+    likelihood(&["run", "p.csv", "--divergence", "hutchinson", "--probes", "1"], &["--probes", "at least 2"]);
+    likelihood(&["run", "p.csv", "--divergence", "exact", "--probes", "4"], &["--probes", "hutchinson"]);
+    likelihood(&["run", "p.csv", "--divergence", "trace"], &["--divergence", "exact or hutchinson"]);
+    likelihood(&["run", "p.csv", "--tolerance", "0"], &["--tolerance", "1e-13"]);
+    likelihood(&["run", "p.csv", "--sigma-max", "0.00001"], &["--sigma-max"]);
+    likelihood(&["run", "p.csv", "-o", "x.png"], &["x.png"]);
+    likelihood(&["run", "toy:rings", "-n", "0"], &["-n"]);
+    refused(at.path(), &["encode", "run", "toy:rings", "-o", "z.npy"], &["endless"]);
+    refused(at.path(), &["decode", "run", "wide.csv", "-o", "x.npy"], &["wide.csv", "2 numbers"]);
+    refused(at.path(), &["decode", "run", "p.csv", "-o", "x.npy", "--interpolate", "1"], &["--interpolate", "at least 2"]);
+}
+
+#[test]
 fn measurements_that_do_not_go_together_are_refused_before_they_begin() {
     let at = folder();
     fs::write(at.path().join("prose.md"), "# Prose\n").unwrap();
@@ -308,7 +373,7 @@ fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
     let at = folder();
     density(at.path(), "-norm2(x)", "");
     fs::write(at.path().join("p.csv"), "a,b\n1,2\n").unwrap();
-    for sampler in ["heun", "annealed"] {
+    for sampler in ["heun", "annealed", "pf-ode", "predictor-corrector", "dpmpp-2m", "ddim", "euler-maruyama"] {
         refused(
             at.path(),
             &["sample", "density:f.toml", "--sampler", sampler, "-o", "x.npy"],
@@ -318,6 +383,8 @@ fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
     refused(at.path(), &["sample", "density:f.toml", "--sigma", "1", "-o", "x.npy"], &["--sigma", "without noise"]);
     refused(at.path(), &["denoise", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
     refused(at.path(), &["score", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
+    refused(at.path(), &["likelihood", "density:f.toml", "p.csv"], &["RUN", "without noise alone", "score --energy"]);
+    refused(at.path(), &["encode", "density:f.toml", "p.csv", "-o", "z.npy"], &["RUN", "without noise alone"]);
     refused(at.path(), &["train", "density:f.toml", "--out", "run"], &["density:f.toml", "log p alone", "sample it into a file"]);
     let fisher = ["fisher", "density:f.toml", "p.csv", "--estimator", "denoising", "--sigma", "1"];
     refused(at.path(), &fisher, &["--sigma", "smoothing"]);

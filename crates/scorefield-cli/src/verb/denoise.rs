@@ -117,6 +117,7 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         exact: density.as_deref().filter(|_| matches!(removed, Removed::Level(_))).map(|density| (density, 0.0)),
         values: target.values(),
         title: &format!("{} denoised {said}", args.noisy),
+        across: None,
         metadata: &by_reference(&record),
     })?;
     let text = format!(

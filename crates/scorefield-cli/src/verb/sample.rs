@@ -8,9 +8,9 @@ use scorefield::data::write::ArrayWriter;
 use scorefield::error::{Error, Result};
 use scorefield::plot::Cloud;
 use scorefield::recipe::Target;
-use scorefield::sample::{Asked, Draw, Ready, SAMPLERS, Start, Totals, draw_parts};
+use scorefield::sample::{Draw, Ready, SAMPLERS, Start, Totals, draw_parts};
 
-use crate::args::Offered;
+use crate::args::{Offered, SamplerArgs};
 use crate::gathered::{Gathered, Kept};
 use crate::output::Answer;
 use crate::record::{Record, by_reference};
@@ -49,27 +49,8 @@ pub struct Sample {
     /// The sampler [default: heun for a model of many levels of Gaussian noise, langevin otherwise]
     #[arg(long, value_name = "NAME", value_parser = Offered::of(SAMPLERS), help_heading = "Sampler")]
     sampler: Option<String>,
-    /// Steps: levels of a solver, length of a chain, steps a level of annealed
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    steps: Option<usize>,
-    /// Step size of a chain (of annealed at its last level)
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    epsilon: Option<f64>,
-    /// The one noise level of a chain
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma: Option<f64>,
-    /// The smallest noise level of a ladder
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma_min: Option<f64>,
-    /// The largest noise level of a ladder
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma_max: Option<f64>,
-    /// Noise levels of annealed
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    levels: Option<usize>,
-    /// Leave out the denoising step at the end of annealed
-    #[arg(long, help_heading = "Sampler")]
-    no_denoise: bool,
+    #[command(flatten)]
+    asked: SamplerArgs,
     /// Where chains begin: normal (the data blurred by the first noise level) or uniform:LOW:HIGH
     #[arg(long, value_name = "START", default_value = "normal", allow_hyphen_values = true, help_heading = "Sampler")]
     start: String,
@@ -86,11 +67,11 @@ const MOST_ROWS: u64 = 1 << 40;
 /// # Errors
 /// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption (what was drawn is kept).
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
-    let asked = asked(args)?;
     let target = target::open(&args.target, args.ema, session)?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
     check_size(args, target.event().len(), sink.as_ref())?;
     let name = args.sampler.clone().or_else(|| variable("SCOREFIELD_SAMPLER"));
+    let asked = args.asked.asked(target.sampler_entry(name.as_deref())?)?;
     let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
     let start = if args.start == "normal" { target.start() } else { Start::parse_uniform(&args.start)? };
 
@@ -118,24 +99,6 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
         return Err(set.interrupted());
     }
     Ok(set.answer(&moments, modes.and_then(|modes| modes.weights()), diverged, &first_diverged))
-}
-
-fn asked(args: &Sample) -> Result<Asked> {
-    let epsilon = match (args.epsilon, variable("SCOREFIELD_EPSILON")) {
-        (Some(epsilon), _) => Some(epsilon),
-        (None, Some(text)) => {
-            Some(text.trim().parse().map_err(|_| Error::setting("SCOREFIELD_EPSILON", "a number", format!("{text:?}")))?)
-        }
-        (None, None) => None,
-    };
-    Ok(Asked {
-        steps: args.steps,
-        epsilon,
-        sigma: args.sigma,
-        range: (args.sigma_max, args.sigma_min),
-        levels: args.levels,
-        denoise: !args.no_denoise,
-    })
 }
 
 fn check_size(args: &Sample, d: usize, sink: Option<&Sink>) -> Result<()> {
@@ -204,6 +167,7 @@ impl Set<'_> {
             exact: density.as_deref().map(|density| (density, sigma)),
             values: target.values(),
             title: &title,
+            across: None,
             metadata: &by_reference(&record),
         })
     }

@@ -5,11 +5,13 @@
 
 mod derivatives;
 mod exact_scores;
+mod likelihoods;
 mod noises;
 mod objectives;
 #[cfg(test)]
 mod planted;
 mod projections;
+mod solvers;
 
 use crate::error::{Error, Result};
 use crate::observe::{Flow, Observer};
@@ -51,8 +53,15 @@ type Measure = dyn Fn(&Settings) -> Result<Vec<Check>>;
 /// A kind of cases.
 type Section = fn() -> Vec<Case>;
 
-static SECTIONS: &[Entry<Section>] =
-    &[objectives::ENTRY, projections::ENTRY, noises::ENTRY, exact_scores::ENTRY, derivatives::ENTRY];
+static SECTIONS: &[Entry<Section>] = &[
+    objectives::ENTRY,
+    projections::ENTRY,
+    noises::ENTRY,
+    exact_scores::ENTRY,
+    derivatives::ENTRY,
+    solvers::ENTRY,
+    likelihoods::ENTRY,
+];
 
 /// The sections and the registered names that `only` may be.
 pub fn names() -> Vec<&'static str> {
@@ -110,6 +119,7 @@ fn by_alias(only: &str) -> &str {
         entries.iter().find(|e| e.aliases.contains(&only)).map(|e| e.name)
     }
     let found = within(crate::objective::OBJECTIVES, only).or_else(|| within(crate::noise::NOISES, only));
+    let found = found.or_else(|| within(crate::sample::SAMPLERS, only));
     found.or_else(|| within(crate::net::NETS, only)).or_else(|| within(crate::density::DENSITIES, only)).unwrap_or(only)
 }
 
@@ -123,7 +133,9 @@ mod tests {
     fn every_objective_law_and_noise_has_a_case() {
         let names = names();
         let registered = OBJECTIVES.iter().map(|e| e.name).chain(NOISES.iter().map(|e| e.name)).chain(Law::WORDS.iter().copied());
-        for name in registered {
+        // A chain at one level is no solver.
+        let solvers = crate::sample::SAMPLERS.iter().map(|e| e.name).filter(|name| *name != "langevin");
+        for name in registered.chain(solvers) {
             assert!(names.contains(&name), "{name}");
         }
     }
