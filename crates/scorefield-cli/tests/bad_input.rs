@@ -373,7 +373,7 @@ fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
     let at = folder();
     density(at.path(), "-norm2(x)", "");
     fs::write(at.path().join("p.csv"), "a,b\n1,2\n").unwrap();
-    for sampler in ["heun", "annealed"] {
+    for sampler in ["heun", "annealed", "pf-ode", "predictor-corrector", "dpmpp-2m", "ddim", "euler-maruyama"] {
         refused(
             at.path(),
             &["sample", "density:f.toml", "--sampler", sampler, "-o", "x.npy"],
@@ -383,6 +383,8 @@ fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
     refused(at.path(), &["sample", "density:f.toml", "--sigma", "1", "-o", "x.npy"], &["--sigma", "without noise"]);
     refused(at.path(), &["denoise", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
     refused(at.path(), &["score", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
+    refused(at.path(), &["likelihood", "density:f.toml", "p.csv"], &["RUN", "without noise alone", "score --energy"]);
+    refused(at.path(), &["encode", "density:f.toml", "p.csv", "-o", "z.npy"], &["RUN", "without noise alone"]);
     refused(at.path(), &["train", "density:f.toml", "--out", "run"], &["density:f.toml", "log p alone", "sample it into a file"]);
     let fisher = ["fisher", "density:f.toml", "p.csv", "--estimator", "denoising", "--sigma", "1"];
     refused(at.path(), &fisher, &["--sigma", "smoothing"]);

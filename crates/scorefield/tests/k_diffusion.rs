@@ -63,7 +63,7 @@ fn the_solvers_end_where_theirs_do_to_1e_9() {
                     "dpmpp-2m" => Box::new(Dpmpp2M { levels }),
                     other => panic!("{other} has no counterpart"),
                 };
-                let p = density::open(density).unwrap();
+                let p = density::mixture(density).unwrap();
                 let points: Arc<[f64]> = start.clone().into();
                 let request = Draw { n: start.len() / 2, from: 0, seed: 0, start: Start::Points(points), start_sigma };
                 let drawn = draw(&p, &*sampler, &request, &mut ()).unwrap();

@@ -75,8 +75,8 @@ pub fn run(args: &Decode, session: &Session) -> Result<Answer> {
         return Err(Error::failed("decode", format!("the ODE came to no end for any of {n} rows")));
     }
     let settings = format!("tolerance {}, σ from {} to {}", args.tolerance, flow.span.1, flow.span.0);
-    let latents: Vec<f32> = z.iter().map(|z| *z as f32).collect();
-    let record = Record::new("decode", &args.target, &target, "--out", session).with("settings", settings).points(&latents).done();
+    let single: Vec<f32> = z.iter().map(|z| *z as f32).collect();
+    let record = Record::new("decode", &args.target, &target, "--out", session).with("settings", settings).points(&single).done();
     let density = target.exact(flow.span.0);
     sink.write(&Show {
         event: &event,

@@ -109,8 +109,10 @@ pub fn run(args: &Likelihood, session: &Session) -> Result<Answer> {
     }
     if let Some(sink) = &sink {
         let single: Vec<f32> = found.log_prob.iter().map(|log| *log as f32).collect();
-        let record = Record::new("likelihood", &args.target, &target, "--out", session).points(&data.values).done();
-        write_recorded(sink.path(), &single, &[data.n, 1], Some(&["log_prob".to_owned()]), &by_reference(&record))?;
+        let record = Record::new("likelihood", &args.target, &target, "--out", session).points(&data.values);
+        let record = record.flag("--number", data.n).done();
+        let columns = ["log_prob".to_owned()];
+        write_recorded(sink.path(), &single, &[data.n, 1], Some(&columns), &by_reference(&record))?;
     }
     let report =
         Report { args, target: &target, flow: &flow, divergence, found: &found, good: &good, x: &x, origin: data.origin };

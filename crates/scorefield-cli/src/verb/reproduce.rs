@@ -24,17 +24,17 @@ Examples:
   scorefield reproduce moons.png                        makes it again and compares
   scorefield reproduce moons.png -o again.png           and keeps the copy
 
-Files that sample, score and denoise write carry the verb, its arguments, the model's hash and the seed. Paths in them mean what they
+Files that sample, score, denoise, likelihood, encode and decode write carry the verb, its arguments, the model's hash and the seed. Paths in them mean what they
 meant where the file was made: run reproduce in the same folder.";
 
 /// Verbs that write such files.
-const VERBS: &[&str] = &["sample", "score", "denoise"];
+const VERBS: &[&str] = &["sample", "score", "denoise", "likelihood", "encode", "decode"];
 
 /// Make a picture or an array again from what is written in it: arguments, model and seed.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Reproduce {
-    /// A file that sample, score or denoise wrote
+    /// A file that sample, score, denoise, likelihood, encode or decode wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Keep the copy under this name
@@ -125,7 +125,7 @@ impl Written {
         let arguments: Vec<String> = listed.ok_or_else(|| {
             let hint = match file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
                 true => format!("that of a table is in the file beside it: {}", sidecar(file).display()),
-                false => "files that scorefield's sample, score and denoise write carry one".to_owned(),
+                false => format!("files that {} write carry one", VERBS.join(", ")),
             };
             Error::file(file, "it has no record of how it was made").with_hint(hint)
         })?;
@@ -165,7 +165,9 @@ impl Written {
             damaged(said.lines().next().unwrap_or_default().trim_start_matches("error: "))
         })?;
         match cli.verb {
-            Verb::Sample(_) | Verb::Score(_) | Verb::Denoise(_) => Ok(cli),
+            Verb::Sample(_) | Verb::Score(_) | Verb::Denoise(_) | Verb::Likelihood(_) | Verb::Encode(_) | Verb::Decode(_) => {
+                Ok(cli)
+            }
             _ => Err(damaged("it is of another verb")),
         }
     }

@@ -24,6 +24,10 @@ impl Target {
         if self.is_clean() {
             return refuse("a model of many noise levels", "one of the data themselves, without noise".to_owned(), hint);
         }
+        if self.knows_no_noise() {
+            let hint = "log p itself is what the formula says: score --energy gives it";
+            return refuse("a target that is known under noise", "a density known without noise alone".to_owned(), hint);
+        }
         if let Some(sigma) = self.only_sigma() {
             return refuse("a model of many noise levels", format!("one of the level {sigma} alone"), hint);
         }

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn churn_is_algorithm_2_on_a_gaussian() {
         // On N(0, 1) each step is x ← a·(x + S_noise·√(σ̂² − σ²)·z): the variance is known exactly.
-        let p = density::open("standard-normal").unwrap();
+        let p = density::mixture("standard-normal").unwrap();
         let levels = Levels::new(vec![8.0, 3.0, 1.0, 0.3, 0.0]).unwrap();
         let churn = Churn { amount: 1.2, from: 0.5, to: 5.0, noise: 1.1 };
         let (n, mut variance) = (100_000, 65.0);
