@@ -18,9 +18,6 @@ impl Target {
     pub fn flow(&self, high: Option<f64>, tolerance: Tolerance) -> Result<Flow<'_>> {
         let refuse = |expected: &str, got: String, hint: &str| Err(Error::setting("RUN", expected, got).with_hint(hint));
         let hint = "train with --schedule edm, ve, vp, sub-vp or geometric";
-        if self.knows_no_noise() {
-            return refuse("a density that is known at every noise level", "one known without noise alone".to_owned(), "a mixture is");
-        }
         if self.is_clean() {
             return refuse("a model of many noise levels", "one of the data themselves, without noise".to_owned(), hint);
         }
