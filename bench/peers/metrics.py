@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 
 def frechet(x, y):
-    a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    a, b = (np.atleast_2d(np.cov(p, rowvar=False)) for p in (x, y))
     return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * sqrtm(a @ b).real))
 
 

@@ -31,7 +31,7 @@ Examples:
   scorefield likelihood density:mixture points.npy                           beside the exact value
 
 log p is that of the data under the model's smallest noise. Images' levels become numbers by uniform noise, and bits/dim are those of the
-levels: an upper bound on the bits that a code for them takes (Theis, van den Oord & Bethge 2016).";
+levels: an upper bound on the bits that a code for them takes (Theis, van den Oord & Bethge 2016). Train for it with --dequantise uniform.";
 
 /// Measure log p of data, in nats and bits per dimension.
 #[derive(Args, Debug)]

@@ -2,12 +2,16 @@
 //!
 //! Of neighbouring levels σ' = σ/γ the noises' radii, N(√d·σ, σ²/2), are to overlap: with probability ½ a radius of the larger lies within three
 //! deviations of the smaller's, Φ(√(2d)·(γ − 1) + 3γ) − Φ(√(2d)·(γ − 1) − 3γ) = ½. T steps at a level then bring the variance from γ² to, in
-//! units of σ'², (1 − e)^(2T)·(γ² − v) + v, v = 1/(1 − e/2), with e = ε/(2σ'²) in this library's convention; the best e brings it nearest to 1.
+//! units of σ'², (1 − e)^(2T)·(γ² − v) + v, v = 1/(1 − e/2), with e = ε/(2σ'²) in this library's convention. Their e brings it nearest to 1.
+//! Where T is large enough that many will do, the longest is taken that leaves at most 5 % too much, which is what theirs leaves at T = 5:
+//! longer steps carry chains farther from mode to mode.
 
 use statrs::function::erf::erf;
 
 /// The largest ratio that is taken: in few dimensions the rule would allow any.
-const MOST: f64 = 1.5;
+const MOST: f64 = 1.25;
+/// What a step may leave too much of a level's variance, where T allows it.
+const EXCESS: f64 = 0.05;
 
 fn normal_cdf(x: f64) -> f64 {
     0.5 * (1.0 + erf(x / std::f64::consts::SQRT_2))
@@ -39,11 +43,12 @@ fn variance(e: f64, steps: usize, gamma: f64) -> f64 {
     (2.0 * steps as f64 * (-e).ln_1p()).exp() * (gamma * gamma - stationary) + stationary
 }
 
-/// ε/σ² of the steps that come nearest to a level's own variance.
+/// ε/σ² of the steps: see the head of this file.
 pub(super) fn step(steps: usize, gamma: f64) -> f64 {
-    let grid = (0..2000).map(|i| 1e-6f64.powf(1.0 - f64::from(i) / 2000.0));
-    let best = grid.min_by(|a, b| variance(*a, steps, gamma).total_cmp(&variance(*b, steps, gamma)));
-    2.0 * best.expect("the grid has points")
+    let grid = || (0..2000).map(|i| 1e-6f64.powf(1.0 - f64::from(i) / 2000.0)).map(|e| (e, variance(e, steps, gamma)));
+    let least = grid().map(|(_, v)| v).fold(f64::INFINITY, f64::min);
+    let longest = grid().filter(|(_, v)| *v <= least.max(1.0 + EXCESS)).map(|(e, _)| e).fold(0.0, f64::max);
+    2.0 * longest
 }
 
 #[cfg(test)]
@@ -63,6 +68,13 @@ mod tests {
         let gamma = (50f64 / 0.01).powf(1.0 / 231.0);
         let theirs = 0.5 * step(5, gamma) * 0.01f64.powi(2);
         assert!((theirs / 6.2e-6 - 1.0).abs() < 0.05, "{theirs}");
+    }
+
+    #[test]
+    fn many_steps_are_as_long_as_they_may_be() {
+        // From T = 100 on nothing is left of γ², and 1/(1 − e/2) = 1.05 at e = 2/21.
+        let longest = 0.5 * step(1000, 1.2);
+        assert!((longest / (2.0 / 21.0) - 1.0).abs() < 0.01, "{longest}");
     }
 
     #[test]
