@@ -232,15 +232,9 @@ mod tests {
         }
     }
 
-<<<<<<< HEAD
-    #[test]
-    fn every_sampler_of_levels_draws_the_mixture_by_its_defaults() {
-        let (p, n) = (density::mixture("mixture").unwrap(), 4000);
-=======
     /// Draws the lecture's mixture by every sampler of levels, from the defaults for a target of such levels.
     fn draws_the_mixture(n: usize, of: &str, ladder: &dyn Fn(usize) -> Result<Levels>, target_range: (f64, f64)) {
-        let p = density::open("mixture").unwrap();
->>>>>>> solvers
+        let p = density::mixture("mixture").unwrap();
         let (mean, variance) = p.moments();
         let start = Start::Normal { mean: mean.iter().map(|m| *m as f32).collect(), sigma_data: variance.sqrt() as f32 };
         for entry in SAMPLERS.iter().filter(|e| e.name != "langevin") {
@@ -263,7 +257,7 @@ mod tests {
 
     #[test]
     fn every_sampler_of_levels_draws_a_density_by_its_defaults() {
-        let high = 20.0 * density::open("mixture").unwrap().moments().1.sqrt();
+        let high = 20.0 * density::mixture("mixture").unwrap().moments().1.sqrt();
         draws_the_mixture(
             4000,
             "a density",
@@ -274,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_sampler_of_levels_works_down_every_schedule() {
-        let spread = density::open("mixture").unwrap().moments().1.sqrt();
+        let spread = density::mixture("mixture").unwrap().moments().1.sqrt();
         for entry in SCHEDULES.iter().filter(|e| e.name != "single") {
             let schedule = (entry.value)(&mut ScheduleSettings::default(), spread).unwrap();
             draws_the_mixture(1500, entry.name, &|n| schedule.levels(n), schedule.range());

@@ -108,18 +108,12 @@ fn order(name: &str, declared: f64, settings: &Settings, build: fn(Levels) -> Bo
 
 /// The formula of order 5 by steps of equal length.
 fn order_of_the_pair(settings: &Settings) -> Result<Check> {
-<<<<<<< HEAD
     let p = density::mixture("mixture-1d")?;
-    let starts = starts(&p, 512, SPAN.0, settings.seed);
-    let exact = flow(&p, &starts, SPAN)?;
-=======
-    let p = density::open("mixture-1d")?;
     // Where steps are equal in σ, the flow must be about as smooth at both ends; and rounding sets in early.
     let span = (3.0, 1.0);
     let starts = starts(&p, 512, span.0, settings.seed);
     let mut exact = starts.clone();
     equal_steps(&mut slope(&p), &mut exact, 1, span, 1024);
->>>>>>> solvers
     let error = |steps: usize| {
         let mut x = starts.clone();
         equal_steps(&mut slope(&p), &mut x, 1, span, steps);
