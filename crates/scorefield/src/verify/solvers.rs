@@ -218,7 +218,7 @@ fn first_mode(p: &Mixture, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
 /// Down to σ = 1, where a mode's variance is 1 + σ² and, by steps of ε, v/(1 − ε/(4v)). How near the shares come is a matter of how long it
 /// takes: an allowance is made for that.
 fn annealed(settings: &Settings) -> Result<Vec<Check>> {
-    let (p, high, epsilon) = (density::open("mixture")?, 50.0, 0.2);
+    let (p, high, epsilon) = (density::mixture("mixture")?, 50.0, 0.2);
     let sampler = Annealed { levels: Levels::geometric(high, 1.0, 20)?, steps_per_level: 100, epsilon, denoise: false };
     let starts = starts(&p, settings.points / 16, high, settings.seed);
     let (share, width) = first_mode(&p, &ends(&p, &sampler, &starts, high, settings.seed)?);
