@@ -48,6 +48,12 @@ pub fn of_free_loss(asked: Option<f64>, target: &Target, session: &Session) -> R
 /// # Errors
 /// No level given where there are many, or one that is not positive.
 pub fn of_noise(asked: Option<f64>, target: &Target, session: &Session) -> Result<f64> {
+    if target.knows_no_noise() {
+        let expected = "a target that is known under noise: of this density log p is known, not that of its smoothing";
+        let given = asked.map_or("nothing".to_owned(), |sigma| sigma.to_string());
+        return Err(Error::setting("--sigma", expected, given)
+            .with_hint("mixtures are known at every level; train on samples of this density for a model that is"));
+    }
     if target.is_clean() {
         return Err(Error::setting("--sigma", "a model of noisy data", "one trained without noise (sigma = 0)")
             .with_hint("train with --objective denoising, or with --sigma above 0"));

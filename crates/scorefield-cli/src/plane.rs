@@ -1,9 +1,8 @@
 //! Pictures of the plane: which part of it to show, and the exact log-density on it.
 
-use scorefield::density::Mixture;
+use scorefield::density::Exact;
 use scorefield::key::{Key, Purpose};
 use scorefield::plot::Field2;
-use scorefield::score::LogDensity;
 use scorefield::tensor::{Device, matrix, numbers, repeated};
 
 /// x and y of a part of the plane.
@@ -17,8 +16,8 @@ const TAIL: f64 = 0.005;
 const NODES: usize = 201;
 
 /// The part of the plane that holds nearly all points, and the density if there is one (smoothed by σ).
-pub fn range(points: &[f32], exact: Option<(&Mixture, f64)>) -> Range {
-    let draws = exact.map_or(Vec::new(), |(density, sigma)| density.sample(Key::new(0, Purpose::Data), 0, DRAWS, sigma));
+pub fn range(points: &[f32], exact: Option<(&dyn Exact, f64)>) -> Range {
+    let draws = exact.and_then(|(density, sigma)| density.draws(Key::new(0, Purpose::Data), 0, DRAWS, sigma)).unwrap_or_default();
     [0, 1].map(|axis| {
         let of_points = span(points, axis, TAIL);
         let (low, high) = match (of_points, span(&draws, axis, 0.0)) {
@@ -39,7 +38,7 @@ fn span(points: &[f32], axis: usize, tail: f64) -> Option<(f64, f64)> {
 }
 
 /// log p_σ on a grid.
-pub fn log_density(density: &Mixture, sigma: f64, [x, y]: Range) -> Field2 {
+pub fn log_density(density: &dyn Exact, sigma: f64, [x, y]: Range) -> Field2 {
     let nodes = Field2::nodes(x, y, NODES, NODES);
     let (n, device) = (nodes.len() / 2, Device::flex());
     let values = numbers(density.log_prob(matrix(nodes, n, 2, &device), &repeated(sigma as f32, n, &device)));

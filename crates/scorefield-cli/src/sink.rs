@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use scorefield::data::EventShape;
 use scorefield::data::write::{AtomicFile, Format, write_array};
-use scorefield::density::Mixture;
+use scorefield::density::Exact;
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Backdrop, Cloud, Images, Picture, Scatter, grid, scatter};
 
@@ -79,7 +79,7 @@ pub struct Show<'a> {
     /// Names of the columns.
     pub columns: Option<&'a [String]>,
     /// The density that the points should follow, smoothed by σ.
-    pub exact: Option<(&'a Mixture, f64)>,
+    pub exact: Option<(&'a dyn Exact, f64)>,
     /// What black and white are, for images.
     pub values: (f32, f32),
     /// The picture's title.

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_point_counts_for_its_nearest_mode() {
-        let density = scorefield::density::open("mixture").unwrap();
+        let density = scorefield::density::mixture("mixture").unwrap();
         let points = [5.0, 5.0, 4.0, 6.0, -5.0, -4.0, 6.0, 6.0];
         let weights = ModeWeights::of(&points, &density, 0.0).unwrap();
         assert_eq!(weights.mode_weights, [0.75, 0.25]);

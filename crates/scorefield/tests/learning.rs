@@ -29,7 +29,7 @@ fn training_learns_the_exact_score_of_a_correlated_gaussian() {
     let device = Device::flex();
     train_new(layers(&settings).build().unwrap(), &run, &device, &mut ()).unwrap();
     let target = Target::open(run.to_str().unwrap(), &device).unwrap();
-    let p = density::open("gaussian").unwrap();
+    let p = density::mixture("gaussian").unwrap();
     let other = Target::open_average(run.to_str().unwrap(), Some(5.0), &device).unwrap();
     let divergence = |target: &Target, sigma: f64, n: usize| {
         let question = Question {

@@ -13,7 +13,7 @@ fn layers(settings: &[(&str, &str)]) -> Layers {
 fn the_score_under_laplace_logistic_and_student_t_noise_is_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let device = Device::flex();
-    let p = density::open("mixture-1d").unwrap();
+    let p = density::mixture("mixture-1d").unwrap();
     for noise in ["laplace", "logistic", "student-t"] {
         let run = folder.path().join(noise);
         let settings = [

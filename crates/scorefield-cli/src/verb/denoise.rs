@@ -112,7 +112,7 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         event: &event,
         clouds: &[Cloud { name: "noisy", points: &noisy.values }, Cloud { name: "denoised", points: &clean }],
         columns: noisy.columns.as_deref().or(target.columns()),
-        exact: density.as_ref().filter(|_| matches!(removed, Removed::Level(_))).map(|density| (density, 0.0)),
+        exact: density.as_deref().filter(|_| matches!(removed, Removed::Level(_))).map(|density| (density, 0.0)),
         values: target.values(),
         title: &format!("{} denoised {said}", args.noisy),
         metadata: &[

@@ -120,7 +120,7 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
 fn exact(args: &Fisher, target: &Target, estimator: &str, sigma: f64) -> Result<Option<Arc<dyn Score>>> {
     let Some(name) = args.data.strip_prefix("density:").filter(|_| target.standardise().is_none()) else { return Ok(None) };
     let (density, noise) = (scorefield::density::open(name)?, target.noise());
-    let found = if sigma == 0.0 { Some(Arc::new(density) as Arc<dyn Score>) } else { diagnostic::truth(&density, &noise) };
+    let found = if sigma == 0.0 { Some(density.clone() as Arc<dyn Score>) } else { diagnostic::truth(&density, &noise) };
     if found.is_none() && estimator == "explicit" {
         let expected = format!("another estimator: under {} noise the true score is known in one dimension only", noise.name());
         return Err(Error::setting("--estimator", expected, estimator));

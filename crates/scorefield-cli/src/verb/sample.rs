@@ -192,7 +192,7 @@ impl Set<'_> {
             event: &target.event(),
             clouds: &[Cloud { name: "", points: &self.drawn.points }],
             columns: target.columns(),
-            exact: density.as_ref().map(|density| (density, self.last_sigma)),
+            exact: density.as_deref().map(|density| (density, self.last_sigma)),
             values: target.values(),
             title: &title,
             metadata: &[
@@ -241,9 +241,9 @@ impl Set<'_> {
         if d <= MANY {
             answer = answer.with("mean", &moments.mean).with("std", &moments.std);
         }
-        if let Some(weights) =
-            self.target.exact(self.last_sigma).and_then(|density| ModeWeights::of(&self.drawn.points, &density, self.last_sigma))
-        {
+        let density = self.target.exact(self.last_sigma);
+        let mixture = density.as_deref().and_then(|density| density.as_mixture());
+        if let Some(weights) = mixture.and_then(|mixture| ModeWeights::of(&self.drawn.points, mixture, self.last_sigma)) {
             text += &weights.text();
             answer = answer.with_all(&weights);
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use scorefield::data::EventShape;
 use scorefield::data::write::write_array;
+use scorefield::density::Constant;
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Backdrop, ScoreField, field};
 use scorefield::recipe::Target;
@@ -84,7 +85,7 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
         let logs = points::log_densities(&target, &points.values, sigma).unwrap_or_default();
         let mean = logs.iter().map(|log| f64::from(*log)).sum::<f64>() / points.n.max(1) as f64;
         let n = words::count(points.n as u64);
-        let constant = if matches!(target, Target::Exact { .. }) { "" } else { ", up to one constant" };
+        let constant = if target.constant() == Constant::Known { "" } else { ", up to one constant" };
         text += &format!("log p of {n} points at σ = {}{constant}: mean {}\n", words::number(sigma), words::number(mean));
         answer = answer.with("n", points.n).with("mean_log_density", mean);
         if let Some(sink) = &sink {
@@ -128,7 +129,7 @@ fn check_picture(path: &Path, target: &Target) -> Result<()> {
 
 fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) -> Result<()> {
     let density = target.exact(sigma);
-    let exact = density.as_ref().map(|density| (density, sigma));
+    let exact = density.as_deref().map(|density| (density, sigma));
     let range @ [x, y] = match (points, exact) {
         ([], None) => around(target, sigma),
         _ => plane::range(points, exact),

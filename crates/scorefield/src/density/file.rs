@@ -1,10 +1,11 @@
 //! A mixture written in a file: the TOML form of the contract.
 
-use super::{Component, Mixture};
+use super::{Component, Exact, Mixture};
 use crate::error::{Error, Result};
 use crate::registry::nearest;
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A description of a density is small; anything larger is not one.
 const MAX_BYTES: u64 = 16 << 20;
@@ -30,7 +31,7 @@ struct RawComponent {
 ///
 /// # Errors
 /// A file that cannot be read, is not TOML, has other fields, or does not describe a mixture.
-pub(super) fn read(path: &Path) -> Result<Mixture> {
+pub(super) fn read(path: &Path) -> Result<Arc<dyn Exact>> {
     let bytes = std::fs::metadata(path).map_err(|e| Error::read(path, &e))?.len();
     if bytes > MAX_BYTES {
         return Err(Error::file(path, format!("a density file of at most {MAX_BYTES} bytes was expected, this has {bytes}")));
@@ -49,7 +50,8 @@ pub(super) fn read(path: &Path) -> Result<Mixture> {
             _ => Err(Error::file_at(path, place, "give exactly one of cov and std")),
         }
     });
-    Mixture::new(components.collect::<Result<_>>()?).map_err(|e| Error::file(path, e.to_string()))
+    let mixture = Mixture::new(components.collect::<Result<_>>()?).map_err(|e| Error::file(path, e.to_string()))?;
+    Ok(Arc::new(mixture))
 }
 
 fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Error {
@@ -71,7 +73,7 @@ fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Mixture> {
+    fn parse(text: &str) -> Result<Arc<dyn Exact>> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.toml");
         std::fs::write(&path, text).unwrap();
@@ -83,7 +85,7 @@ mod tests {
         let text = "kind = \"mixture\"\n[[component]]\nweight = 0.8\nmean = [5.0, 5.0]\ncov = [[1.0, 0.0], [0.0, 1.0]]\n\
                     [[component]]\nweight = 0.2\nmean = [-5.0, -5.0]\nstd = 1.0\n";
         let m = parse(text).unwrap();
-        assert_eq!(m.weights(), vec![0.8, 0.2]);
+        assert_eq!(m.as_mixture().unwrap().weights(), vec![0.8, 0.2]);
     }
 
     #[test]

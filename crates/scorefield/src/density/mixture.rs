@@ -5,6 +5,8 @@
 //! tensors.
 
 use super::component::{Component, Part};
+use super::exact::{Constant, Exact, Smoothing};
+use super::fresh::{self, HELD_OUT_ROW};
 use crate::data::{EventShape, Source};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
@@ -22,9 +24,6 @@ pub struct Mixture {
     /// Where its rows begin when it serves as data.
     first_row: u64,
 }
-
-/// How far away the rows are that training does not see.
-const HELD_OUT_ROW: u64 = 1 << 40;
 
 impl Mixture {
     /// Checks and prepares the components.
@@ -110,7 +109,7 @@ impl Mixture {
     }
 
     /// log p_σ and its gradient for one point.
-    fn evaluate(&self, row: &[f32], sigma: f64, score: &mut [f64]) -> f64 {
+    pub(super) fn evaluate(&self, row: &[f32], sigma: f64, score: &mut [f64]) -> f64 {
         let variance = sigma * sigma;
         let logs: Vec<(f64, Vec<f64>)> = self.parts.iter().map(|p| p.log_density(row, variance)).collect();
         let top = logs.iter().map(|(l, _)| *l).fold(f64::NEG_INFINITY, f64::max);
@@ -199,6 +198,32 @@ impl ScoreJvp for Mixture {
     }
 }
 
+impl Exact for Mixture {
+    fn smoothing(&self) -> Smoothing {
+        Smoothing::Known
+    }
+
+    fn constant(&self) -> Constant {
+        Constant::Known
+    }
+
+    fn fingerprint(&self) -> String {
+        self.fingerprint()
+    }
+
+    fn moments(&self) -> (Vec<f64>, f64) {
+        self.moments()
+    }
+
+    fn draws(&self, key: Key, first_row: u64, n: usize, sigma: f64) -> Option<Vec<f32>> {
+        Some(self.sample(key, first_row, n, sigma))
+    }
+
+    fn as_mixture(&self) -> Option<&Mixture> {
+        Some(self)
+    }
+}
+
 /// As data: endless, drawn fresh.
 impl Source for Mixture {
     fn len(&self) -> Option<u64> {
@@ -211,15 +236,7 @@ impl Source for Mixture {
 
     fn fill(&self, indices: &[u64], key: Key, out: &mut [f32]) -> Result<()> {
         let key = key.for_purpose(Purpose::Data);
-        let mut start = 0;
-        while start < indices.len() {
-            // Runs of consecutive rows are drawn together.
-            let run = indices[start..].windows(2).take_while(|w| w[1] == w[0] + 1).count() + 1;
-            let rows = self.sample(key, self.first_row + indices[start], run, 0.0);
-            out[start * self.dim..(start + run) * self.dim].copy_from_slice(&rows);
-            start += run;
-        }
-        Ok(())
+        fresh::fill(indices, self.dim, out, |first, n| Ok(self.sample(key, self.first_row + first, n, 0.0)))
     }
 }
 
@@ -289,7 +306,7 @@ mod tests {
     #[test]
     fn denoise_on_the_lectures_mixture_is_the_posterior_mean() {
         // E[x₀ given x] = Σ_k r_k(x)·(m_k + (x − m_k)/(1 + σ²)), r_k ∝ w_k N(x; m_k, (1 + σ²)I).
-        let (p, device) = (super::super::open("mixture").unwrap(), Device::flex());
+        let (p, device) = (super::super::mixture("mixture").unwrap(), Device::flex());
         for sigma in [0.1f32, 1.0, 5.0, 20.0] {
             let n = 500;
             let x = p.sample(Key::new(8, Purpose::Data), 0, n, f64::from(sigma));
@@ -334,7 +351,7 @@ mod tests {
 
     #[test]
     fn the_shares_of_draws_are_the_weights() {
-        let m = super::super::open("mixture").unwrap();
+        let m = super::super::mixture("mixture").unwrap();
         let n = 100_000;
         let x = m.sample(Key::new(1, Purpose::Data), 0, n, 0.0);
         let first = m.assign(&x, 0.0).iter().filter(|k| **k == 0).count() as f64 / n as f64;

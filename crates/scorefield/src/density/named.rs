@@ -1,34 +1,39 @@
 //! Densities by name.
 
-use super::{Component, Mixture};
+use super::{Component, Exact, Mixture};
 use crate::registry::Entry;
+use std::sync::Arc;
 
 /// Makes a named density.
-pub type Build = fn() -> Mixture;
+pub type Build = fn() -> Arc<dyn Exact>;
 
-fn mixture() -> Mixture {
+fn valid(components: Vec<Component>) -> Arc<dyn Exact> {
+    Arc::new(Mixture::new(components).expect("a valid mixture"))
+}
+
+fn mixture() -> Arc<dyn Exact> {
     let component = |weight, at| Component::isotropic(weight, vec![at, at], 1.0);
-    Mixture::new(vec![component(0.8, 5.0), component(0.2, -5.0)]).expect("a valid mixture")
+    valid(vec![component(0.8, 5.0), component(0.2, -5.0)])
 }
 
-fn gaussian() -> Mixture {
+fn gaussian() -> Arc<dyn Exact> {
     let cov = vec![vec![2.0, 0.6], vec![0.6, 1.0]];
-    Mixture::new(vec![Component { weight: 1.0, mean: vec![1.0, -2.0], cov }]).expect("a valid mixture")
+    valid(vec![Component { weight: 1.0, mean: vec![1.0, -2.0], cov }])
 }
 
-fn standard_normal() -> Mixture {
-    Mixture::new(vec![Component::isotropic(1.0, vec![0.0, 0.0], 1.0)]).expect("a valid mixture")
+fn standard_normal() -> Arc<dyn Exact> {
+    valid(vec![Component::isotropic(1.0, vec![0.0, 0.0], 1.0)])
 }
 
-fn mixture_1d() -> Mixture {
+fn mixture_1d() -> Arc<dyn Exact> {
     let components = vec![Component::isotropic(0.7, vec![-1.0], 0.5), Component::isotropic(0.3, vec![1.5], 0.3)];
-    Mixture::new(components).expect("a valid mixture")
+    valid(components)
 }
 
 /// Σ_ij = 0.57^|i−j|.
-fn gaussian_10() -> Mixture {
+fn gaussian_10() -> Arc<dyn Exact> {
     let cov = (0..10i32).map(|i| (0..10i32).map(|j| 0.57f64.powi((i - j).abs())).collect()).collect();
-    Mixture::new(vec![Component { weight: 1.0, mean: vec![0.0; 10], cov }]).expect("a valid mixture")
+    valid(vec![Component { weight: 1.0, mean: vec![0.0; 10], cov }])
 }
 
 /// The densities a user may name.

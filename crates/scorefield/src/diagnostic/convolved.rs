@@ -9,7 +9,7 @@
 //! mixture, in units of their widths, and x̃, in units of σ. All is relative to the largest w, so that far points keep their digits.
 
 use super::Quadrature;
-use crate::density::Mixture;
+use crate::density::{Exact, Mixture, Smoothing};
 use crate::noise::Noise;
 use crate::score::Score;
 use crate::tensor::{Device, Tensor, matrix, numbers};
@@ -30,12 +30,13 @@ pub struct Convolved {
     parts: Vec<[f64; 3]>,
 }
 
-/// The exact score of `mixture` under `noise` at all σ: in closed form for Gaussian noise, by quadrature on the line, `None` otherwise.
-pub fn truth(mixture: &Mixture, noise: &Arc<dyn Noise>) -> Option<Arc<dyn Score>> {
+/// The exact score of a density under `noise` at all σ: in closed form for a mixture under Gaussian noise, by quadrature for one on the
+/// line, `None` otherwise.
+pub fn truth(density: &Arc<dyn Exact>, noise: &Arc<dyn Noise>) -> Option<Arc<dyn Score>> {
     if noise.is_gaussian() {
-        return Some(Arc::new(mixture.clone()));
+        return (density.smoothing() == Smoothing::Known).then(|| density.clone() as Arc<dyn Score>);
     }
-    Convolved::new(mixture.clone(), noise.clone()).map(|convolved| Arc::new(convolved) as Arc<dyn Score>)
+    Convolved::new(density.as_mixture()?.clone(), noise.clone()).map(|convolved| Arc::new(convolved) as Arc<dyn Score>)
 }
 
 impl Convolved {
@@ -129,7 +130,7 @@ mod tests {
     use std::f64::consts::SQRT_2;
 
     fn under(noise: Arc<dyn Noise>) -> Convolved {
-        Convolved::new(density::open("mixture-1d").unwrap(), noise).unwrap()
+        Convolved::new(density::mixture("mixture-1d").unwrap(), noise).unwrap()
     }
 
     #[test]

@@ -141,19 +141,19 @@ mod tests {
 
     #[test]
     fn the_exact_score_has_no_divergence_and_zero_has_all_of_it() {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let f = explicit(&p, &p, 0.7);
         assert_eq!((f.loss, f.relative_fisher_divergence), (0.0, Some(0.0)));
         // A wider Gaussian's score on a standard normal's points: s = −x/4 against −x, so (3/4)² of the size is missing.
         let wide = Mixture::new(vec![density::Component::isotropic(1.0, vec![0.0, 0.0], 2.0)]).unwrap();
-        let f = explicit(&wide, &density::open("standard-normal").unwrap(), 0.0);
+        let f = explicit(&wide, &density::mixture("standard-normal").unwrap(), 0.0);
         assert!((f.relative_fisher_divergence.unwrap() - 0.5625).abs() < 1e-5);
     }
 
     #[test]
     fn every_estimator_of_the_implicit_loss_finds_minus_half_the_size_of_the_true_score() {
         // E[tr J + ½‖s*‖²] = −½E‖s*‖², for N(m, Σ) −½ tr Σ⁻¹.
-        let p = density::open("gaussian").unwrap();
+        let p = density::mixture("gaussian").unwrap();
         let expected = -0.5 * 3.0 / (2.0 - 0.36);
         for estimator in ["implicit", "implicit-hutchinson", "sliced", "sliced-vr", "finite-difference"] {
             let f = fisher(&p, &p, &Question { n: 40_000, ..Question::new(estimator, 0.0) }).unwrap();
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_estimated_is_refused() {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let asked = |name: &str, sigma| fisher(&p, &p, &Question { n: 10, ..Question::new(name, sigma) });
         assert!(asked("explicit", 0.7).is_err() && asked("denoising", 0.0).is_err() && asked("implicit", 0.0).is_ok());
         assert_eq!(asked("denosing", 0.5).unwrap_err().hint(), Some("did you mean denoising?"));

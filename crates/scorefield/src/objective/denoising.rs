@@ -80,7 +80,7 @@ mod tests {
     use std::sync::Arc;
 
     fn moments(sigma: f32, variate: Variate) -> (f64, f64, usize) {
-        let (p, n) = (density::open("gaussian").unwrap(), 200_000);
+        let (p, n) = (density::mixture("gaussian").unwrap(), 200_000);
         let device = Device::flex();
         let key = Key::new(4, Purpose::Data);
         let clean = matrix(p.sample(key, 0, n, 0.0), n, 2, &device);

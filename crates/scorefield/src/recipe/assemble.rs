@@ -292,9 +292,7 @@ fn objective_settings(
             Switch::Auto | Switch::Off => Variate::Off,
         },
         exact: match recipe.data.source.strip_prefix("density:") {
-            Some(name) if !standardised && (noise.is_gaussian() || high == 0.0) => {
-                Some(Arc::new(density::open(name)?) as Arc<dyn Score>)
-            }
+            Some(name) if !standardised && (noise.is_gaussian() || high == 0.0) => Some(density::open(name)? as Arc<dyn Score>),
             _ => None,
         },
     })
@@ -351,11 +349,11 @@ pub fn open_source(spec: &str, options: &data::Options) -> Result<Dataset> {
         return data::open(spec, options);
     };
     let density = density::open(name)?;
-    let held_out = density.clone().held_out();
+    let (train, held_out) = density::Fresh::new(&density, spec)?;
     Ok(Dataset {
         name: spec.to_owned(),
         fingerprint: density.fingerprint(),
-        train: Arc::new(density),
+        train: Arc::new(train),
         held_out: Arc::new(held_out),
         origin: Origin::Synthetic,
         columns: None,

@@ -3,7 +3,7 @@
 use super::weights::UNIT_VALUES;
 use super::{Layers, Recipe, assemble, weights};
 use crate::data::{EventShape, Standardise};
-use crate::density::{self, Mixture};
+use crate::density::{self, Constant, Exact, Smoothing};
 use crate::error::{Error, Result};
 use crate::levels::Levels;
 use crate::levels::Regime;
@@ -13,7 +13,7 @@ use crate::noise::{Gaussian, NOISES, Noise, Schedule};
 use crate::registry::lookup;
 use crate::run::{FileMark, RunFolder, read_tensors};
 use crate::sample::{Asked, Ready, SAMPLERS, SamplerSettings, Start};
-use crate::score::{Score, ScoreJvp};
+use crate::score::ScoreJvp;
 use crate::tensor::Device;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub enum Target {
         /// The name it was opened by.
         name: String,
         /// The density.
-        density: Mixture,
+        density: Arc<dyn Exact>,
     },
 }
 
@@ -80,7 +80,7 @@ impl Target {
     pub fn score(&self) -> &dyn ScoreJvp {
         match self {
             Self::Trained(t) => &t.model,
-            Self::Exact { density, .. } => density,
+            Self::Exact { density, .. } => &**density,
         }
     }
 
@@ -146,11 +146,25 @@ impl Target {
     }
 
     /// The exact density, if the target is one or was trained on one, where it is known in closed form at σ: under Gaussian noise, or none.
-    pub fn exact(&self, sigma: f64) -> Option<Mixture> {
-        match self {
+    pub fn exact(&self, sigma: f64) -> Option<Arc<dyn Exact>> {
+        let density = match self {
             Self::Trained(t) if sigma > 0.0 && !t.noise.is_gaussian() => None,
             Self::Trained(t) => t.recipe.data.source.strip_prefix("density:").and_then(|name| density::open(name).ok()),
             Self::Exact { density, .. } => Some(density.clone()),
+        };
+        density.filter(|density| density.knows(sigma))
+    }
+
+    /// Whether it is a density that is known without noise alone.
+    pub fn knows_no_noise(&self) -> bool {
+        matches!(self, Self::Exact { density, .. } if density.smoothing() == Smoothing::Unknown)
+    }
+
+    /// Whether log p, where it has one, is normalised.
+    pub fn constant(&self) -> Constant {
+        match self {
+            Self::Trained(_) => Constant::Unknown,
+            Self::Exact { density, .. } => density.constant(),
         }
     }
 
@@ -207,6 +221,9 @@ impl Target {
             return Err(Error::setting("--sampler", expected, entry.name)
                 .with_hint("train with --schedule geometric or edm to sample by levels: any objective takes them"));
         }
+        if self.knows_no_noise() {
+            self.check_without_noise(entry.name, asked)?;
+        }
         if !noise.is_gaussian() && !self.is_clean() {
             check_noise(&*noise, entry.name, asked)?;
         }
@@ -222,7 +239,25 @@ impl Target {
         let settings = SamplerSettings { asked: *asked, ladder: &ladder, target_range: self.sigma_range() };
         Ok((entry.name, (entry.value)(&settings)?))
     }
+
+    /// Refuses what needs noise levels, of a density that is known without noise alone.
+    fn check_without_noise(&self, sampler: &str, asked: &Asked) -> Result<()> {
+        if !WITHOUT_NOISE.contains(&sampler) {
+            let expected = format!(
+                "{}: this density is known without noise alone, and {sampler} needs noise levels",
+                WITHOUT_NOISE.join(", ")
+            );
+            return Err(Error::setting("--sampler", expected, sampler));
+        }
+        match asked.sigma {
+            Some(sigma) => Err(Error::setting("--sigma", "no noise level: this density is known without noise alone", sigma)),
+            None => Ok(()),
+        }
+    }
 }
+
+/// Samplers that ask for the score at σ = 0 alone.
+const WITHOUT_NOISE: &[&str] = &["langevin"];
 
 /// Langevin dynamics at one level draws from p_σ whatever the noise; the probability flow from level to level and the denoising step
 /// are those of Gaussian noise.

@@ -88,7 +88,7 @@ mod tests {
     use crate::sample::{Draw, Langevin, Start, draw};
 
     fn first_mode_share(sampler: &dyn Sampler, sigma: f64) -> f64 {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let request = Draw { n: 1280, from: 0, seed: 0, start: Start::Uniform { low: -8.0, high: 8.0 }, start_sigma: sigma };
         let drawn = draw(&p, sampler, &request, &mut ()).unwrap();
         p.assign(&drawn.points, 0.0).iter().filter(|k| **k == 0).count() as f64 / 1280.0

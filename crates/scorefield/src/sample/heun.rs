@@ -75,7 +75,7 @@ mod tests {
 
     /// The ODE on N(m, Σ) in closed form: each principal axis scales by √((λ + 0)/(λ + σ²)). Here Σ = I, m = 0.
     fn error(steps: usize) -> f64 {
-        let p: Mixture = density::open("standard-normal").unwrap();
+        let p: Mixture = density::mixture("standard-normal").unwrap();
         let first = 10.0;
         let levels = Levels::karras(first, 0.01, steps, 7.0).unwrap().to_zero();
         let start = Start::Normal { mean: vec![0.0, 0.0], sigma_data: 1.0 };

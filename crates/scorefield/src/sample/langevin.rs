@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn ula_on_a_standard_normal_has_variance_one_over_one_minus_epsilon_quarter() {
-        let p = density::open("standard-normal").unwrap();
+        let p = density::mixture("standard-normal").unwrap();
         let (n, epsilon) = (100_000, 0.4);
         // From variance 1 the distance to stationarity shrinks by (1 − ε/2)² a step: 40 steps leave 1e-8.
         let chain = Langevin { steps: 40, epsilon, sigma: 0.0 };
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn rows_do_not_depend_on_how_the_request_is_split() {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let chain = Langevin { steps: 5, epsilon: 0.1, sigma: 0.0 };
         let whole = draw(&p, &chain, &request(5000, 0), &mut ()).unwrap().points;
         let mut parts = draw(&p, &chain, &request(1234, 0), &mut ()).unwrap().points;
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_step_that_is_too_long_is_found_row_by_row() {
-        let p = density::open("standard-normal").unwrap();
+        let p = density::mixture("standard-normal").unwrap();
         let chain = Langevin { steps: 300, epsilon: 40.0, sigma: 0.0 };
         let drawn = draw(&p, &chain, &request(3, 0), &mut ()).unwrap();
         assert_eq!(drawn.diverged, vec![0, 1, 2]);

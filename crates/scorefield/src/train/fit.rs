@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn run(state: &mut TrainState, until: u64, of: u64) -> Result<Outcome> {
-        let p = density::open("gaussian").unwrap();
+        let p = density::mixture("gaussian").unwrap();
         let edm = SCHEDULES.iter().find(|e| e.name == "edm").unwrap();
         let schedule = (edm.value)(&mut ScheduleSettings::default(), 1.22).unwrap();
         let task = task(&p, &*schedule);
@@ -237,7 +237,7 @@ mod tests {
     fn a_loss_that_is_not_finite_stops_training_and_names_the_step() {
         let mut state = fresh();
         let broken = TrainConfig { lr: 1e30, clip: 0.0, warmup: 0, ..config(50) };
-        let p = density::open("gaussian").unwrap();
+        let p = density::mixture("gaussian").unwrap();
         let schedule = (SCHEDULES[5].value)(&mut ScheduleSettings::default(), 1.22).unwrap();
         let task = task(&p, &*schedule);
         let e = train(&mut state, &task, &broken, &mut (), &mut ()).unwrap_err();

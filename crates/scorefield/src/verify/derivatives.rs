@@ -6,7 +6,7 @@
 
 use super::{Case, Section, Settings};
 use crate::data::EventShape;
-use crate::density::DENSITIES;
+use crate::density::{DENSITIES, Smoothing};
 use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
@@ -48,10 +48,21 @@ fn cases() -> Vec<Case> {
     }
     for density in DENSITIES {
         let name = format!("density {}", density.name);
-        let measure = move |settings: &Settings| Ok(check(&name, &(density.value)(), Regime::Noisy, settings));
+        let measure = move |settings: &Settings| {
+            let density = (density.value)();
+            Ok(check(&name, &*density, regime(density.smoothing()), settings))
+        };
         cases.push(Case { about: vec![density.name], measure: Box::new(measure) });
     }
     cases
+}
+
+/// Levels that a density can be asked at.
+fn regime(smoothing: Smoothing) -> Regime {
+    match smoothing {
+        Smoothing::Known => Regime::Noisy,
+        Smoothing::Unknown => Regime::Clean,
+    }
 }
 
 /// A small network with random weights, of vectors, or of images where it takes nothing else.
