@@ -26,9 +26,9 @@ FUNNEL_SPREAD = 3.0  # funnel: v ~ N(0, 3²), x_1 … x_9 ~ N(0, eᵛ)
 
 CASES = {
     "langevin-mixture": Case("mixture", "langevin", 100_000, 100, 0, 0.1),
-    "mala-correlated": Case("correlated-normal-100", "mala", 128, 2000, 500, 0.04),
+    "mala-correlated": Case("correlated-normal-100", "mala", 128, 1000, 200, 0.04),
     "hmc-correlated": Case("correlated-normal-100", "hmc", 128, 500, 100, 0.22, 16),
-    "mala-funnel": Case("funnel", "mala", 128, 4000, 500, 0.05),
+    "mala-funnel": Case("funnel", "mala", 128, 2000, 500, 0.05),
     "hmc-funnel": Case("funnel", "hmc", 128, 1000, 200, 0.15, 16),
 }
 

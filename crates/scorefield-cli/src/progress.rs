@@ -21,10 +21,7 @@ pub struct Progress {
     interrupt: Interrupt,
     said: bool,
     stage: Option<Stage>,
-    /// Rows of sampler blocks that are done.
-    rows_done: u64,
     loss: Option<f64>,
-    last_sigma: Option<f64>,
 }
 
 /// One piece of work: a training run, a set of samples.
@@ -47,15 +44,8 @@ impl Progress {
             interrupt: interrupt::watch(),
             said: false,
             stage: None,
-            rows_done: 0,
             loss: None,
-            last_sigma: None,
         }
-    }
-
-    /// The noise level that the samples are at.
-    pub fn last_sigma(&self) -> Option<f64> {
-        self.last_sigma
     }
 
     /// Removes the bar.
@@ -107,17 +97,7 @@ impl Observer for Progress {
 
     fn sampled(&mut self, step: &SampleStep<'_>) -> Flow {
         self.loss = None;
-        self.last_sigma = Some(step.sigma);
-        let within = step.rows as u64 * step.step as u64 / step.steps.max(1) as u64;
-        let done = self.rows_done + within;
-        if step.step == step.steps {
-            self.rows_done += step.rows as u64;
-        }
-        let flow = self.show("samples", done.min(step.n as u64), step.n as u64);
-        if self.rows_done >= step.n as u64 {
-            self.rows_done = 0;
-        }
-        flow
+        self.show("samples", step.done, step.n as u64)
     }
 }
 

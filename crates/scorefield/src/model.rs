@@ -25,7 +25,7 @@ use crate::jet::{Jet, Order, Value};
 use crate::levels::Regime;
 use crate::net::{Network, Output};
 use crate::score::{Score, ScoreJvp, trace_along};
-use crate::tensor::{Device, Tensor, by_point, matrix, row_dots, times_rows};
+use crate::tensor::{Device, Tensor, by_point, matrix, numbers, repeated, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,6 +153,16 @@ impl Score for Model {
             Output::Energy => self.net.gradient(input, &f.c_noise).neg(),
         };
         field * f.out - z * f.skip
+    }
+
+    /// For an energy; its log density is not normalised.
+    fn log_density_rows(&self, x: &[f64], sigma: f64, log_density: &mut [f64], score: &mut [f64]) -> Option<()> {
+        let (d, n) = (self.dim(), x.len() / self.dim());
+        let points = matrix(x.iter().map(|v| *v as f32).collect(), n, d, &self.device);
+        let log = numbers(self.log_density(points, &repeated(sigma as f32, n, &self.device))?);
+        log_density.iter_mut().zip(log).for_each(|(to, from)| *to = f64::from(from));
+        self.score_rows(x, sigma, score);
+        Some(())
     }
 }
 

@@ -1,7 +1,5 @@
 //! Seeing a long computation from outside: progress, traces, and a way to stop it.
 
-use crate::tensor::Tensor;
-
 /// What an observer answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -35,16 +33,19 @@ pub struct SampleStep<'a> {
     pub steps: usize,
     /// The noise level that x is now at.
     pub sigma: f64,
-    /// The block's points, `[rows, d]`.
-    pub x: &'a Tensor<2>,
+    /// The block's points, `[rows, d]`, row-major.
+    pub x: &'a [f64],
+    /// d.
+    pub d: usize,
     /// Rows drawn in all.
     pub n: usize,
-    /// Rows of this block that count (the last may be padded).
-    pub rows: usize,
+    /// How far all blocks together are, in rows that would be finished by as many steps. Blocks may move side by side.
+    pub done: u64,
 }
 
-/// Watches, and may stop, what the library does. Every method has a default, so an observer says only what it cares for.
-pub trait Observer {
+/// Watches, and may stop, what the library does. Every method has a default, so an observer says only what it cares for. Blocks of samples
+/// that move side by side tell it in turn, from their threads.
+pub trait Observer: Send {
     /// After each training step.
     fn trained(&mut self, _: &TrainStep) -> Flow {
         Flow::Continue

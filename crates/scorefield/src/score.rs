@@ -3,7 +3,16 @@
 //! Trained models, distributions known in closed form and posterior wrappers are all [`Score`]s, so every sampler and diagnostic works
 //! for each of them. What an objective needs besides is [`ScoreJvp`]: derivatives of the score along directions.
 
-use crate::tensor::{Device, Tensor, column, row_dots, unit_vectors};
+use crate::tensor::{Device, Tensor, column, matrix, numbers, repeated, row_dots, unit_vectors, vector};
+
+/// How rows of points are best evaluated when there are many of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evaluation {
+    /// Many at once, by operations that use all cores; the last bits of a row may depend on its place among the others. Networks.
+    Together,
+    /// Row by row, each by itself and on one core: blocks of rows run side by side. Closed forms.
+    Apart,
+}
 
 /// ∇ₓ log p_σ(x), where p_σ is the distribution of x₀ + σ·n.
 pub trait Score: Send + Sync {
@@ -15,6 +24,40 @@ pub trait Score: Send + Sync {
 
     /// The score at `x` `[n, d]` and noise levels `sigma` `[n]` (data units); `[n, d]`.
     fn score(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<2>;
+
+    /// The scores of rows `x` `[n, d]`, row-major, all at noise level σ, in double precision; `[n, d]` into `out`.
+    ///
+    /// Unless the score says otherwise they are computed through [`Score::score`], in single precision.
+    ///
+    /// # Panics
+    /// If `x` and `out` are not as long as each other, or no whole number of rows.
+    fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
+        let n = x.len() / self.dim();
+        widen(self.score(single(x, self.dim(), &self.device()), &repeated(sigma as f32, n, &self.device())), out);
+    }
+
+    /// As [`Score::score_rows`], row i at noise level `sigma[i]`.
+    ///
+    /// # Panics
+    /// As [`Score::score_rows`]; if there are not as many levels as rows.
+    fn score_rows_at(&self, x: &[f64], sigma: &[f64], out: &mut [f64]) {
+        let levels = vector(sigma.iter().map(|s| *s as f32).collect(), &self.device());
+        widen(self.score(single(x, self.dim(), &self.device()), &levels), out);
+    }
+
+    /// log p_σ up to a constant in x, `[n]`, and the score, `[n, d]`, of rows `x`; `None`, and nothing is written, where the score is
+    /// not known to be a gradient.
+    ///
+    /// # Panics
+    /// As [`Score::score_rows`]; if `log_density` is not `[n]`.
+    fn log_density_rows(&self, _x: &[f64], _sigma: f64, _log_density: &mut [f64], _score: &mut [f64]) -> Option<()> {
+        None
+    }
+
+    /// Whether rows are evaluated together or apart.
+    fn evaluation(&self) -> Evaluation {
+        Evaluation::Together
+    }
 
     /// D(x, σ) = E[x₀ given x] = x + σ²·∇ log p_σ(x): Tweedie's formula (Robbins 1956; Efron 2011), for Gaussian noise.
     fn denoise(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<2> {
@@ -42,6 +85,18 @@ pub trait ScoreJvp: Score {
     /// s `[n, d]`, and the exact tr J `[n]`: from d unit directions, some at once, unless the score knows a shorter way.
     fn trace(&self, x: Tensor<2>, sigma: &Tensor<1>) -> (Tensor<2>, Tensor<1>) {
         trace_along(self, x, sigma)
+    }
+
+    /// The scores of rows `x` `[n, d]` at noise level σ into `score`, and the exact tr J of each into `trace` `[n]`, in double precision
+    /// where the score has it.
+    ///
+    /// # Panics
+    /// As [`Score::score_rows`]; if `trace` is not `[n]`.
+    fn trace_rows(&self, x: &[f64], sigma: f64, score: &mut [f64], trace: &mut [f64]) {
+        let (d, device) = (self.dim(), self.device());
+        let (s, tr) = self.trace(single(x, d, &device), &repeated(sigma as f32, x.len() / d, &device));
+        widen(s, score);
+        widen(tr, trace);
     }
 
     /// log p_σ(x) up to a constant in x, `[n]`; `None` where the score is not known to be a gradient.
@@ -72,4 +127,22 @@ const TRACE_NUMBERS: usize = 1 << 22;
 pub trait LogDensity: Score {
     /// log p_σ(x), normalised, in nats; `[n]`.
     fn log_prob(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<1>;
+
+    /// log p_σ of rows `x` `[n, d]`, normalised, in nats, into `log_prob` `[n]`, and their scores `[n, d]`, in double precision.
+    ///
+    /// # Panics
+    /// As [`Score::score_rows`]; if `log_prob` is not `[n]`.
+    fn log_prob_rows(&self, x: &[f64], sigma: f64, log_prob: &mut [f64], score: &mut [f64]);
+}
+
+/// Rows as a tensor of single precision.
+fn single(x: &[f64], d: usize, device: &Device) -> Tensor<2> {
+    matrix(x.iter().map(|v| *v as f32).collect(), x.len() / d, d, device)
+}
+
+/// A tensor's numbers as double precision.
+fn widen<const D: usize>(tensor: Tensor<D>, out: &mut [f64]) {
+    let values = numbers(tensor);
+    assert_eq!(values.len(), out.len(), "as many numbers as there is room for");
+    out.iter_mut().zip(values).for_each(|(o, v)| *o = f64::from(v));
 }

@@ -177,7 +177,7 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
 fn around(target: &Target, sigma: f64) -> plane::Range {
     let (mean, std) = match target.start() {
         scorefield::sample::Start::Normal { mean, sigma_data } => (mean, f64::from(sigma_data)),
-        scorefield::sample::Start::Uniform { .. } => (vec![0.0; 2], 1.0),
+        _ => (vec![0.0; 2], 1.0),
     };
     let reach = 2.5 * std.hypot(sigma);
     let at = |axis: usize| {

@@ -98,16 +98,16 @@ pub fn run(options: &Options, device: &Device, observer: &mut dyn Observer) -> R
     let request = Draw { n: SAMPLES, from: 0, seed: options.seed, start: target.start(), start_sigma: ready.start_sigma };
     let mut both = pictures::Trajectory::new(observer);
     let drawn = draw(target.score(), &*ready.sampler, &request, &mut both)?;
-    let trajectory = both.seen;
+    let (trajectory, samples) = (both.seen, drawn.single());
 
     let denoised = denoise(&target, held_out.clone(), options.seed)?;
-    let judge = Judge { train: &train, held_out: &held_out, dataset: &dataset, samples: &drawn.points, denoised: &denoised };
+    let judge = Judge { train: &train, held_out: &held_out, dataset: &dataset, samples: &samples, denoised: &denoised };
     let figures = judge.figures()?;
 
     let metadata = pictures::metadata(&target, options.seed, &ready.settings);
     let made = pictures::Pictures {
         target: &target,
-        samples: &drawn.points,
+        samples: &samples,
         trajectory: &trajectory,
         denoised: &denoised,
         metrics: &crate::run::RunFolder::open(&run)?.metrics()?,

@@ -7,7 +7,6 @@ use crate::observe::{Flow, Observer, SampleStep, TrainStep};
 use crate::plot::{Curve, Images, Series, Strip, StripRow, curve, grid, strip};
 use crate::recipe::Target;
 use crate::run::Row;
-use crate::tensor::numbers;
 use crate::words::number;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +36,8 @@ impl Observer for Trajectory<'_> {
 
     fn sampled(&mut self, step: &SampleStep<'_>) -> Flow {
         if step.first_row == 0 {
-            self.seen.push((step.sigma, numbers(step.x.clone().narrow(0, 0, PATHS))));
+            let few = step.x[..PATHS * step.d].iter().map(|x| *x as f32);
+            self.seen.push((step.sigma, few.collect()));
         }
         self.inner.sampled(step)
     }

@@ -59,17 +59,23 @@ impl Part {
         Ok(Self { weight: c.weight / total, mean: c.mean, variances: eigen.eigenvalues.iter().copied().collect(), axes })
     }
 
-    /// log w + log N(x; m, Σ + variance·I), and Qᵀ(x − m).
-    pub fn log_density(&self, row: &[f32], variance: f64) -> (f64, Vec<f64>) {
-        let centred: Vec<f64> = row.iter().zip(&self.mean).map(|(x, m)| f64::from(*x) - m).collect();
-        let along: Vec<f64> =
-            self.axes.chunks(self.mean.len()).map(|q| q.iter().zip(&centred).map(|(q, c)| q * c).sum()).collect();
+    /// log w + log N(x; m, Σ + variance·I); Qᵀ(x − m) into `along` `[d]`.
+    pub fn log_density(&self, row: &[f64], variance: f64, along: &mut [f64]) -> f64 {
+        let d = self.mean.len();
+        let (mut square, mut volume) = (0.0, 1.0);
         let mut log = self.weight.ln();
-        for (a, v) in along.iter().zip(&self.variances) {
+        for ((a, axis), v) in along.iter_mut().zip(self.axes.chunks(d)).zip(&self.variances) {
+            *a = axis.iter().zip(row).zip(&self.mean).map(|((q, x), m)| q * (x - m)).sum();
             let total = v + variance;
-            log -= 0.5 * (a * a / total + (std::f64::consts::TAU * total).ln());
+            square += *a * *a / total;
+            volume *= std::f64::consts::TAU * total;
+            // One logarithm for several factors, before their product can leave the range of numbers.
+            if !(1e-100..1e100).contains(&volume) {
+                log -= 0.5 * volume.ln();
+                volume = 1.0;
+            }
         }
-        (log, along)
+        log - 0.5 * (square + volume.ln())
     }
 
     /// Turns standard normal numbers into a draw: m + Q (Λ + σ²)^½ z.

@@ -69,7 +69,8 @@ mod tests {
         let rows = Funnel.draws(Key::new(1, Purpose::Metric), 0, 8).unwrap();
         let along = Key::new(2, Purpose::Metric).normal(0, 8, D);
         for (row, v) in rows.chunks_exact(D).zip(along.chunks_exact(D)) {
-            let (x, v): (Vec<f64>, Vec<f64>) = (row.iter().map(|x| f64::from(*x)).collect(), v.iter().map(|v| f64::from(*v)).collect());
+            let (x, v): (Vec<f64>, Vec<f64>) =
+                (row.iter().map(|x| f64::from(*x)).collect(), v.iter().map(|v| f64::from(*v)).collect());
             // A step that is short where the funnel is narrow.
             let h = 1e-4 * (0.5 * x[0]).exp().min(1.0);
             let at = |t: f64| {

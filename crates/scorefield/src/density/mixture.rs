@@ -1,16 +1,17 @@
 //! A Gaussian mixture, p = Σ_k w_k N(m_k, Σ_k), and its smoothing p_σ = Σ_k w_k N(m_k, Σ_k + σ²I).
 //!
 //! Each covariance is diagonalised once, Σ_k = Q Λ Qᵀ; at any σ the smoothed one is Q (Λ + σ²) Qᵀ, so every quantity is a sum over
-//! components of closed forms. Everything is computed in f64 and rows run in parallel; results are rounded to f32 where they become
-//! tensors.
+//! components of closed forms. Everything is computed in f64; results are rounded to f32 where they become tensors. Rows of tensors run in
+//! parallel, slices of rows on one core.
 
 use super::component::{Component, Part};
 use super::exact::{Constant, Exact, Smoothing};
 use super::fresh::{self, HELD_OUT_ROW};
+use super::smoothed::Levels;
 use crate::data::{EventShape, Source};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
-use crate::score::{LogDensity, Score, ScoreJvp};
+use crate::score::{Evaluation, LogDensity, Score, ScoreJvp};
 use crate::tensor::{Device, Tensor, matrix, numbers, vector};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,7 @@ pub struct Mixture {
     parts: Vec<Part>,
     /// Where its rows begin when it serves as data.
     first_row: u64,
+    levels: Levels,
 }
 
 impl Mixture {
@@ -37,7 +39,7 @@ impl Mixture {
         }
         let total: f64 = components.iter().map(|c| c.weight).sum();
         let parts = components.into_iter().enumerate().map(|(k, c)| Part::new(k + 1, c, dim, total)).collect::<Result<_>>()?;
-        Ok(Self { dim, event: EventShape::Vector(dim), parts, first_row: 0 })
+        Ok(Self { dim, event: EventShape::Vector(dim), parts, first_row: 0, levels: Levels::default() })
     }
 
     /// The same density as data of other rows, which training never sees.
@@ -101,29 +103,72 @@ impl Mixture {
 
     /// Which component each row of `x` `[n, d]` most probably belongs to under p_σ.
     pub fn assign(&self, x: &[f32], sigma: f64) -> Vec<usize> {
-        let most = |row: &[f32]| {
-            let logs = self.parts.iter().map(|p| p.log_density(row, sigma * sigma).0);
+        let most = |work: &mut Work, row: &[f32]| {
+            work.row.iter_mut().zip(row).for_each(|(to, from)| *to = f64::from(*from));
+            let logs = self.parts.iter().map(|p| p.log_density(&work.row, sigma * sigma, &mut work.along[..self.dim]));
             logs.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(k, _)| k)
         };
-        x.par_chunks(self.dim).map(most).collect()
+        x.par_chunks(self.dim).map_init(|| Work::new(self), most).collect()
     }
 
-    /// log p_σ and its gradient for one point.
-    pub(super) fn evaluate(&self, row: &[f32], sigma: f64, score: &mut [f64]) -> f64 {
-        let variance = sigma * sigma;
-        let logs: Vec<(f64, Vec<f64>)> = self.parts.iter().map(|p| p.log_density(row, variance)).collect();
-        let top = logs.iter().map(|(l, _)| *l).fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = logs.iter().map(|(l, _)| (l - top).exp()).sum();
+    /// log p_σ and its gradient for one point; leaves the components' shares and Qᵀ(x − m) in `work`.
+    fn evaluate(&self, row: &[f64], sigma: f64, work: &mut Work, score: &mut [f64]) -> f64 {
+        let (d, variance) = (self.dim, sigma * sigma);
+        let parts = self.parts.iter().zip(work.along.chunks_mut(d));
+        work.share.iter_mut().zip(parts).for_each(|(log, (part, along))| *log = part.log_density(row, variance, along));
+        let top = work.share.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut sum = 0.0;
+        for share in &mut work.share {
+            *share = (*share - top).exp();
+            sum += *share;
+        }
         score.fill(0.0);
-        for (part, (log, along)) in self.parts.iter().zip(&logs) {
-            let share = (log - top).exp() / sum;
+        for ((part, share), along) in self.parts.iter().zip(&mut work.share).zip(work.along.chunks(d)) {
+            *share /= sum;
             // −(Σ + σ²I)⁻¹(x − m) = −Q (Λ + σ²)⁻¹ Qᵀ(x − m); `along` is Qᵀ(x − m).
-            for (axis, (a, v)) in part.axes.chunks(self.dim).zip(along.iter().zip(&part.variances)) {
-                let c = -share * a / (v + variance);
+            for (axis, (a, v)) in part.axes.chunks(d).zip(along.iter().zip(&part.variances)) {
+                let c = -*share * a / (v + variance);
                 score.iter_mut().zip(axis).for_each(|(s, q)| *s += c * q);
             }
         }
         top + sum.ln()
+    }
+
+    /// [`Mixture::evaluate`] for each row of `x`, told with its number, its log p, its score and its work.
+    fn each(&self, x: &[f64], sigma: f64, score: &mut [f64], mut tell: impl FnMut(usize, f64, &[f64], &Work)) {
+        assert_eq!(x.len(), score.len(), "a score for each point");
+        let mut work = Work::new(self);
+        for (i, (row, score)) in x.chunks_exact(self.dim).zip(score.chunks_exact_mut(self.dim)).enumerate() {
+            let log = self.evaluate(row, sigma, &mut work, score);
+            tell(i, log, score, &work);
+        }
+    }
+}
+
+/// Room for the evaluation of one point.
+struct Work {
+    /// The point in double precision, where it came in single, `[d]`.
+    row: Vec<f64>,
+    /// r_k: each component's share of p_σ at the point.
+    share: Vec<f64>,
+    /// Qᵀ(x − m) of each component, `[K, d]`.
+    along: Vec<f64>,
+    score: Vec<f64>,
+}
+
+impl Work {
+    fn new(of: &Mixture) -> Self {
+        let (k, d) = (of.parts.len(), of.dim);
+        Self { row: vec![0.0; d], share: vec![0.0; k], along: vec![0.0; k * d], score: vec![0.0; d] }
+    }
+
+    /// Evaluates a point of single precision, its score into `self.score`.
+    fn single(&mut self, of: &Mixture, row: &[f32], sigma: f32) -> f64 {
+        self.row.iter_mut().zip(row).for_each(|(to, from)| *to = f64::from(*from));
+        let (row, mut score) = (std::mem::take(&mut self.row), std::mem::take(&mut self.score));
+        let log = of.evaluate(&row, f64::from(sigma), self, &mut score);
+        (self.row, self.score) = (row, score);
+        log
     }
 }
 
@@ -141,13 +186,34 @@ impl Score for Mixture {
         let (x, sigma) = (numbers(x), numbers(sigma.clone()));
         let mut out = vec![0.0f32; n * d];
         out.par_chunks_mut(d).zip(x.par_chunks(d)).zip(sigma).for_each_init(
-            || vec![0.0; d],
-            |score, ((out, row), sigma)| {
-                self.evaluate(row, f64::from(sigma), score);
-                out.iter_mut().zip(score).for_each(|(o, s)| *o = *s as f32);
+            || Work::new(self),
+            |work, ((out, row), sigma)| {
+                work.single(self, row, sigma);
+                out.iter_mut().zip(&work.score).for_each(|(o, s)| *o = *s as f32);
             },
         );
         matrix(out, n, d, &device)
+    }
+
+    fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
+        self.levels.at(&self.parts, sigma).evaluate(&self.parts, x, &mut [], out);
+    }
+
+    fn score_rows_at(&self, x: &[f64], sigma: &[f64], out: &mut [f64]) {
+        assert_eq!(x.len(), sigma.len() * self.dim, "a level for each point");
+        let mut work = Work::new(self);
+        for ((row, sigma), out) in x.chunks_exact(self.dim).zip(sigma).zip(out.chunks_exact_mut(self.dim)) {
+            self.evaluate(row, *sigma, &mut work, out);
+        }
+    }
+
+    fn log_density_rows(&self, x: &[f64], sigma: f64, log_density: &mut [f64], score: &mut [f64]) -> Option<()> {
+        self.log_prob_rows(x, sigma, log_density, score);
+        Some(())
+    }
+
+    fn evaluation(&self) -> Evaluation {
+        Evaluation::Apart
     }
 }
 
@@ -155,8 +221,13 @@ impl LogDensity for Mixture {
     fn log_prob(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<1> {
         let device = x.device();
         let (x, sigma) = (numbers(x), numbers(sigma.clone()));
-        let log = |(row, sigma): (&[f32], f32)| self.evaluate(row, f64::from(sigma), &mut vec![0.0; self.dim]) as f32;
-        vector(x.par_chunks(self.dim).zip(sigma).map(log).collect(), &device)
+        let rows = x.par_chunks(self.dim).zip(sigma);
+        let log = |work: &mut Work, (row, sigma): (&[f32], f32)| work.single(self, row, sigma) as f32;
+        vector(rows.map_init(|| Work::new(self), log).collect(), &device)
+    }
+
+    fn log_prob_rows(&self, x: &[f64], sigma: f64, log_prob: &mut [f64], score: &mut [f64]) {
+        self.levels.at(&self.parts, sigma).evaluate(&self.parts, x, log_prob, score);
     }
 }
 
@@ -169,28 +240,43 @@ impl ScoreJvp for Mixture {
         let (rows, levels, directions) = (numbers(x), numbers(sigma.clone()), numbers(v));
         let (mut scores, mut curvatures) = (vec![0.0f32; n * d], vec![0.0f32; n * m]);
         let all = scores.par_chunks_mut(d).zip(curvatures.par_chunks_mut(m)).enumerate();
-        all.for_each(|(i, (score, curvatures))| {
-            let (row, sigma) = (&rows[i * d..(i + 1) * d], f64::from(levels[i]));
-            let mut exact = vec![0.0; d];
-            let top = self.evaluate(row, sigma, &mut exact);
-            score.iter_mut().zip(&exact).for_each(|(s, e)| *s = *e as f32);
-            let parts: Vec<_> = self.parts.iter().map(|p| (p, p.log_density(row, sigma * sigma))).collect();
-            for (k, curvature) in curvatures.iter_mut().enumerate() {
-                let v = &directions[(k * n + i) * d..(k * n + i + 1) * d];
-                let along: f64 = v.iter().zip(&exact).map(|(v, s)| f64::from(*v) * s).sum();
-                let of_part = |(part, (log, centred)): &(&Part, (f64, Vec<f64>))| {
-                    let (mut slope, mut bend) = (0.0, 0.0);
-                    for ((axis, c), variance) in part.axes.chunks(d).zip(centred).zip(&part.variances) {
-                        let q: f64 = axis.iter().zip(v).map(|(a, v)| a * f64::from(*v)).sum();
-                        slope -= q * c / (variance + sigma * sigma);
-                        bend += q * q / (variance + sigma * sigma);
-                    }
-                    (log - top).exp() * (slope * slope - bend)
-                };
-                *curvature = (parts.iter().map(of_part).sum::<f64>() - along * along) as f32;
-            }
-        });
+        all.for_each_init(
+            || Work::new(self),
+            |work, (i, (score, curvatures))| {
+                work.single(self, &rows[i * d..(i + 1) * d], levels[i]);
+                score.iter_mut().zip(&work.score).for_each(|(s, e)| *s = *e as f32);
+                let noise = f64::from(levels[i]).powi(2);
+                for (k, curvature) in curvatures.iter_mut().enumerate() {
+                    let v = &directions[(k * n + i) * d..(k * n + i + 1) * d];
+                    let along: f64 = v.iter().zip(&work.score).map(|(v, s)| f64::from(*v) * s).sum();
+                    let of_part = |((part, share), centred): ((&Part, &f64), &[f64])| {
+                        let (mut slope, mut bend) = (0.0, 0.0);
+                        for ((axis, c), variance) in part.axes.chunks(d).zip(centred).zip(&part.variances) {
+                            let q: f64 = axis.iter().zip(v).map(|(a, v)| a * f64::from(*v)).sum();
+                            slope -= q * c / (variance + noise);
+                            bend += q * q / (variance + noise);
+                        }
+                        share * (slope * slope - bend)
+                    };
+                    let parts = self.parts.iter().zip(&work.share).zip(work.along.chunks(d));
+                    *curvature = (parts.map(of_part).sum::<f64>() - along * along) as f32;
+                }
+            },
+        );
         (matrix(scores, n, d, &device), matrix(curvatures, n, m, &device))
+    }
+
+    /// tr J = Σ_k r_k(‖u_k‖² − tr (Σ_k + σ²I)⁻¹) − ‖s‖².
+    fn trace_rows(&self, x: &[f64], sigma: f64, score: &mut [f64], trace: &mut [f64]) {
+        let noise = sigma * sigma;
+        self.each(x, sigma, score, |i, _, score, work| {
+            let of_part = |((part, share), along): ((&Part, &f64), &[f64])| {
+                let axes = along.iter().zip(&part.variances).map(|(a, v)| (a / (v + noise)).powi(2) - 1.0 / (v + noise));
+                share * axes.sum::<f64>()
+            };
+            let parts = self.parts.iter().zip(&work.share).zip(work.along.chunks(self.dim));
+            trace[i] = parts.map(of_part).sum::<f64>() - score.iter().map(|s| s * s).sum::<f64>();
+        });
     }
 
     fn log_density(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Option<Tensor<1>> {
@@ -251,7 +337,8 @@ mod tests {
 
     fn at(m: &Mixture, x: &[f32], sigma: f64) -> (f64, Vec<f64>) {
         let mut score = vec![0.0; m.dim];
-        let log = m.evaluate(x, sigma, &mut score);
+        let x: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+        let log = m.evaluate(&x, sigma, &mut Work::new(m), &mut score);
         (log, score)
     }
 
@@ -270,6 +357,37 @@ mod tests {
                 assert!((slope - score[j]).abs() < 1e-5, "σ = {sigma}, axis {j}: {slope} against {}", score[j]);
             }
         }
+    }
+
+    #[test]
+    fn the_trace_is_the_divergence_of_the_score() {
+        let m = tilted();
+        for sigma in [0.0, 0.3, 2.0] {
+            let (x, h) = ([0.25, -0.75], 1e-5);
+            let (mut score, mut trace) = ([0.0; 2], [0.0]);
+            m.trace_rows(&x, sigma, &mut score, &mut trace);
+            let mut divergence = 0.0;
+            for j in 0..2 {
+                let (mut around, mut scores) = ([x[0], x[1], x[0], x[1]], [0.0; 4]);
+                around[j] += h;
+                around[2 + j] -= h;
+                m.score_rows(&around, sigma, &mut scores);
+                divergence += (scores[j] - scores[2 + j]) / (2.0 * h);
+            }
+            assert!((trace[0] - divergence).abs() < 1e-8, "σ = {sigma}: {} against {divergence}", trace[0]);
+        }
+    }
+
+    #[test]
+    fn rows_at_levels_of_their_own_are_rows_at_one_level() {
+        let m = tilted();
+        let x = [0.25, -0.75, 3.0, 1.0];
+        let mut own = [0.0; 4];
+        m.score_rows_at(&x, &[0.5, 2.0], &mut own);
+        let mut one = [0.0; 4];
+        m.score_rows(&x[..2], 0.5, &mut one[..2]);
+        m.score_rows(&x[2..], 2.0, &mut one[2..]);
+        assert_eq!(own, one);
     }
 
     #[test]

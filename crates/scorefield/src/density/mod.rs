@@ -7,13 +7,16 @@ mod component;
 mod exact;
 mod file;
 mod fresh;
+mod funnel;
 mod mixture;
 mod named;
 mod pointwise;
+mod smoothed;
 
 pub use component::Component;
 pub use exact::{Constant, Exact, Smoothing};
 pub use fresh::Fresh;
+pub use funnel::Funnel;
 pub use mixture::Mixture;
 pub use named::DENSITIES;
 pub use pointwise::{PointDensity, Unsmoothed};

@@ -24,7 +24,7 @@
 
 use super::exact::{Constant, Exact, Smoothing};
 use crate::key::{Key, Purpose};
-use crate::score::{LogDensity, Score, ScoreJvp};
+use crate::score::{Evaluation, LogDensity, Score, ScoreJvp};
 use crate::tensor::{Device, Tensor, matrix, numbers, vector};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -146,12 +146,39 @@ impl<D: PointDensity> Score for Unsmoothed<D> {
         let ([n, d], device) = (x.dims(), x.device());
         matrix(narrow(&self.rows(x, sigma).1), n, d, &device)
     }
+
+    fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
+        self.log_prob_rows(x, sigma, &mut vec![0.0; x.len() / self.dim()], out);
+    }
+
+    fn score_rows_at(&self, x: &[f64], sigma: &[f64], out: &mut [f64]) {
+        self.score_rows(x, 0.0, out);
+        let unknown = out.chunks_exact_mut(self.dim()).zip(sigma).filter(|(_, sigma)| **sigma != 0.0);
+        unknown.for_each(|(score, _)| score.fill(f64::NAN));
+    }
+
+    fn log_density_rows(&self, x: &[f64], sigma: f64, log_density: &mut [f64], score: &mut [f64]) -> Option<()> {
+        self.log_prob_rows(x, sigma, log_density, score);
+        Some(())
+    }
+
+    fn evaluation(&self) -> Evaluation {
+        Evaluation::Apart
+    }
 }
 
 impl<D: PointDensity> LogDensity for Unsmoothed<D> {
     fn log_prob(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Tensor<1> {
         let device = x.device();
         vector(narrow(&self.rows(x, sigma).0), &device)
+    }
+
+    fn log_prob_rows(&self, x: &[f64], sigma: f64, log_prob: &mut [f64], score: &mut [f64]) {
+        if sigma == 0.0 {
+            return self.0.log_densities(x, log_prob, score);
+        }
+        log_prob.fill(f64::NAN);
+        score.fill(f64::NAN);
     }
 }
 

@@ -28,21 +28,26 @@ impl Sampler for Annealed {
         self.levels.as_slice().len() * self.steps_per_level + usize::from(self.denoise)
     }
 
+    fn levels(&self) -> Vec<f64> {
+        self.levels.as_slice().to_vec()
+    }
+
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
         let last = self.levels.last();
+        let (mut s, mut z) = (walk.room(), walk.room());
         for &sigma in self.levels.as_slice() {
             let alpha = self.epsilon * (sigma / last).powi(2);
             for _ in 0..self.steps_per_level {
-                let x = walk.x();
-                let s = walk.score(&x, sigma);
-                let x = unadjusted_langevin(x, s, walk.noise(), alpha);
-                walk.moved(x, sigma)?;
+                walk.score(walk.x(), sigma, &mut s);
+                walk.noise(&mut z);
+                unadjusted_langevin(walk.x_mut(), &s, &z, alpha);
+                walk.moved(sigma)?;
             }
         }
         if self.denoise {
-            let x = walk.x();
-            let s = walk.score(&x, last);
-            walk.moved(x + s * (last * last) as f32, 0.0)?;
+            walk.score(walk.x(), last, &mut s);
+            walk.x_mut().iter_mut().zip(&s).for_each(|(x, s)| *x += last * last * s);
+            walk.moved(0.0)?;
         }
         Ok(())
     }
@@ -91,7 +96,7 @@ mod tests {
         let p = density::mixture("mixture").unwrap();
         let request = Draw { n: 1280, from: 0, seed: 0, start: Start::Uniform { low: -8.0, high: 8.0 }, start_sigma: sigma };
         let drawn = draw(&p, sampler, &request, &mut ()).unwrap();
-        p.assign(&drawn.points, 0.0).iter().filter(|k| **k == 0).count() as f64 / 1280.0
+        p.assign(&drawn.single(), 0.0).iter().filter(|k| **k == 0).count() as f64 / 1280.0
     }
 
     #[test]

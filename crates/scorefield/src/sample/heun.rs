@@ -21,19 +21,20 @@ impl Sampler for Heun {
     }
 
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
+        let (mut d, mut d_next, mut euler) = (walk.room(), walk.room(), walk.room());
         for pair in self.levels.as_slice().windows(2) {
             let (sigma, next) = (pair[0], pair[1]);
-            let h = (next - sigma) as f32;
-            let x = walk.x();
-            let d = slope(walk.score(&x, sigma), sigma);
-            let euler = x.clone() + d.clone() * h;
-            let x = if next > 0.0 {
-                let d_next = slope(walk.score(&euler, next), next);
-                x + (d + d_next) * (h / 2.0)
+            let h = next - sigma;
+            slope(walk, walk.x(), sigma, &mut d);
+            euler.iter_mut().zip(walk.x()).zip(&d).for_each(|((e, x), d)| *e = x + h * d);
+            if next > 0.0 {
+                slope(walk, &euler, next, &mut d_next);
+                let slopes = d.iter().zip(&d_next);
+                walk.x_mut().iter_mut().zip(slopes).for_each(|(x, (d, d_next))| *x += h * 0.5 * (d + d_next));
             } else {
-                euler
-            };
-            walk.moved(x, next)?;
+                walk.x_mut().copy_from_slice(&euler);
+            }
+            walk.moved(next)?;
         }
         Ok(())
     }
@@ -83,7 +84,7 @@ mod tests {
         let drawn = draw(&p, &Heun { levels }, &request, &mut ()).unwrap();
         let begun = start.rows(crate::key::Key::new(1, crate::key::Purpose::Start), 0, 64, 2, first);
         let shrink = (1.0 / (1.0 + first * first)).sqrt();
-        let worst = drawn.points.iter().zip(&begun).map(|(x, b)| (f64::from(*x) - f64::from(*b) * shrink).abs());
+        let worst = drawn.points.iter().zip(&begun).map(|(x, b)| (x - b * shrink).abs());
         worst.fold(0.0, f64::max)
     }
 

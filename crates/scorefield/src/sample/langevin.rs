@@ -1,7 +1,7 @@
 //! `langevin`: one chain of unadjusted Langevin dynamics at one noise level.
 
 use super::chain::unadjusted_langevin;
-use super::{Build, Ready, Sampler, SamplerSettings, Walk};
+use super::{Build, Kept, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::{Error, Result};
 use crate::registry::Entry;
 
@@ -21,12 +21,17 @@ impl Sampler for Langevin {
         self.steps
     }
 
+    fn kept(&self) -> Option<Kept> {
+        Some(Kept::after(0, self.steps))
+    }
+
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
+        let (mut s, mut z) = (walk.room(), walk.room());
         for _ in 0..self.steps {
-            let x = walk.x();
-            let s = walk.score(&x, self.sigma);
-            let x = unadjusted_langevin(x, s, walk.noise(), self.epsilon);
-            walk.moved(x, self.sigma)?;
+            walk.score(walk.x(), self.sigma, &mut s);
+            walk.noise(&mut z);
+            unadjusted_langevin(walk.x_mut(), &s, &z, self.epsilon);
+            walk.moved(self.sigma)?;
         }
         Ok(())
     }
@@ -84,7 +89,7 @@ mod tests {
         let chain = Langevin { steps: 40, epsilon, sigma: 0.0 };
         let drawn = draw(&p, &chain, &request(n, 0), &mut ()).unwrap();
         assert_eq!(drawn.evaluations, 40);
-        let variance = drawn.points.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / (2 * n) as f64;
+        let variance = drawn.points.iter().map(|x| x.powi(2)).sum::<f64>() / (2 * n) as f64;
         let expected = 1.0 / (1.0 - epsilon / 4.0);
         // The variance of 2n squared normals: standard error v·√(2/(2n)).
         assert!((variance - expected).abs() < 4.0 * expected / (n as f64).sqrt(), "{variance} against {expected}");

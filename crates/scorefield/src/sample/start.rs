@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::Key;
+use std::sync::Arc;
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub enum Start {
         /// Upper bound of each coordinate.
         high: f32,
     },
+    /// At given points `[n, d]`, of which row i is the start of sample i; what lies beyond them begins at the last.
+    Points(Arc<[f64]>),
 }
 
 impl Start {
@@ -37,18 +40,21 @@ impl Start {
     }
 
     /// Rows `first_row..first_row + n`, `[n, d]`, for a first noise level σ.
-    pub fn rows(&self, key: Key, first_row: u64, n: usize, d: usize, sigma: f64) -> Vec<f32> {
+    pub fn rows(&self, key: Key, first_row: u64, n: usize, d: usize, sigma: f64) -> Vec<f64> {
         match self {
             Self::Normal { mean, sigma_data } => {
-                let std = f64::from(*sigma_data).hypot(sigma) as f32;
-                let mut x = key.normal(first_row, n, d);
-                x.chunks_mut(d).for_each(|row| row.iter_mut().zip(mean).for_each(|(x, m)| *x = m + std * *x));
-                x
+                let std = f64::from(*sigma_data).hypot(sigma);
+                let z = key.normal(first_row, n, d);
+                z.chunks(d).flat_map(|row| row.iter().zip(mean).map(|(z, m)| f64::from(*m) + std * f64::from(*z))).collect()
             }
             Self::Uniform { low, high } => {
-                let mut x = key.uniform(first_row, n, d);
-                x.iter_mut().for_each(|x| *x = low + (high - low) * *x);
-                x
+                let (low, width) = (f64::from(*low), f64::from(*high) - f64::from(*low));
+                key.uniform(first_row, n, d).into_iter().map(|u| low + width * f64::from(u)).collect()
+            }
+            Self::Points(points) => {
+                let given = points.len() / d;
+                let row = |i: u64| &points[(i as usize).min(given - 1) * d..][..d];
+                (first_row..first_row + n as u64).flat_map(|i| row(i).iter().copied()).collect()
             }
         }
     }

@@ -3,6 +3,7 @@
 //! A section makes cases out of the registries, so that what is added to one is verified without being named here; a case measures, and
 //! answers with [`Check`]s. Nothing is timed, nothing is read or written, and a seed gives the same numbers on one machine.
 
+mod chains;
 mod derivatives;
 mod exact_scores;
 mod noises;
@@ -52,7 +53,7 @@ type Measure = dyn Fn(&Settings) -> Result<Vec<Check>>;
 type Section = fn() -> Vec<Case>;
 
 static SECTIONS: &[Entry<Section>] =
-    &[objectives::ENTRY, projections::ENTRY, noises::ENTRY, exact_scores::ENTRY, derivatives::ENTRY];
+    &[objectives::ENTRY, projections::ENTRY, noises::ENTRY, exact_scores::ENTRY, derivatives::ENTRY, chains::ENTRY];
 
 /// The sections and the registered names that `only` may be.
 pub fn names() -> Vec<&'static str> {
@@ -110,6 +111,7 @@ fn by_alias(only: &str) -> &str {
         entries.iter().find(|e| e.aliases.contains(&only)).map(|e| e.name)
     }
     let found = within(crate::objective::OBJECTIVES, only).or_else(|| within(crate::noise::NOISES, only));
+    let found = found.or_else(|| within(crate::sample::SAMPLERS, only));
     found.or_else(|| within(crate::net::NETS, only)).or_else(|| within(crate::density::DENSITIES, only)).unwrap_or(only)
 }
 

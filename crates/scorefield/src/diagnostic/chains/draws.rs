@@ -28,6 +28,17 @@ impl Draws {
         Ok(Self { values, chains, draws, d })
     }
 
+    /// The chains all of whose draws are finite; how many were left out.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn finite(self) -> Result<(Self, usize)> {
+        let length = self.draws * self.d;
+        let kept: Vec<&[f64]> = self.values.chunks_exact(length).filter(|c| c.iter().all(|v| v.is_finite())).collect();
+        let chains = kept.len();
+        Ok((Self::new(kept.concat(), chains, self.draws, self.d)?, self.chains - chains))
+    }
+
     /// Coordinate j.
     ///
     /// # Panics

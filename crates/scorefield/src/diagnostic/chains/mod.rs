@@ -14,6 +14,7 @@ mod rhat;
 mod standard_error;
 mod stein;
 mod summary;
+mod trace;
 
 pub use autocovariance::autocovariance;
 pub use draws::{Draws, Variable};
@@ -21,3 +22,4 @@ pub use mode_weights::{Share, mode_shares};
 pub use rank::{normal_scores, ranks};
 pub use stein::{Stein, stein_discrepancy};
 pub use summary::{MIXED, Summary, summary};
+pub use trace::Trace;

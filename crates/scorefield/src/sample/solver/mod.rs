@@ -1,8 +1,9 @@
 //! Solvers: moves from one noise level to the next along the probability-flow ODE, dx/dσ = −σ·∇log p_σ(x) = (x − D(x, σ))/σ.
 
-use crate::tensor::Tensor;
+use super::Walk;
 
-/// The ODE's slope dx/dσ at (x, σ) from the score there.
-pub fn slope(score: Tensor<2>, sigma: f64) -> Tensor<2> {
-    score * (-sigma) as f32
+/// The ODE's slope dx/dσ at rows `x` and level σ, into `out`; counted.
+pub fn slope(walk: &Walk<'_, '_>, x: &[f64], sigma: f64, out: &mut [f64]) {
+    walk.score(x, sigma, out);
+    out.iter_mut().for_each(|s| *s *= -sigma);
 }

@@ -1,0 +1,116 @@
+//! The components of a mixture at one noise level as the kernel of `scorefield-kernels` takes them: N(m, (Σ + σ²I)) by its inverse, in the
+//! cheapest of three forms. Levels that were asked for lately are kept, since a chain asks for the same one at every step.
+
+use super::component::Part;
+use scorefield_kernels::mixture::{self, Precision, Scratch, Wanted};
+use std::cell::RefCell;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// P = (Σ + σ²I)⁻¹.
+#[derive(Debug)]
+enum Inverse {
+    Isotropic(f64),
+    Diagonal(Vec<f64>),
+    Full(Vec<f64>),
+}
+
+impl Inverse {
+    fn new(part: &Part, noise: f64) -> Self {
+        let d = part.mean.len();
+        let along: Vec<f64> = part.variances.iter().map(|v| 1.0 / (v + noise)).collect();
+        if part.variances.iter().all(|v| *v == part.variances[0]) {
+            return Self::Isotropic(along[0]);
+        }
+        // Where every axis is one of the coordinates'.
+        let coordinate =
+            |axis: &[f64]| axis.iter().position(|q| q.abs() == 1.0).filter(|_| axis.iter().filter(|q| **q != 0.0).count() == 1);
+        let axes: Option<Vec<usize>> = part.axes.chunks(d).map(coordinate).collect();
+        if let Some(axes) = axes {
+            let mut diagonal = vec![0.0; d];
+            axes.iter().zip(&along).for_each(|(j, p)| diagonal[*j] = *p);
+            return Self::Diagonal(diagonal);
+        }
+        let mut full = vec![0.0; d * d];
+        for (axis, p) in part.axes.chunks(d).zip(&along) {
+            for (row, q) in full.chunks_mut(d).zip(axis) {
+                row.iter_mut().zip(axis).for_each(|(entry, r)| *entry += q * p * r);
+            }
+        }
+        Self::Full(full)
+    }
+
+    fn precision(&self) -> Precision<'_> {
+        match self {
+            Self::Isotropic(p) => Precision::Isotropic(*p),
+            Self::Diagonal(p) => Precision::Diagonal(p),
+            Self::Full(p) => Precision::Full(p),
+        }
+    }
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Smoothed {
+    components: Vec<(f64, Inverse)>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Smoothed {
+    fn new(parts: &[Part], sigma: f64) -> Self {
+        let noise = sigma * sigma;
+        let one = |part: &Part| {
+            let volume: f64 = part.variances.iter().map(|v| (std::f64::consts::TAU * (v + noise)).ln()).sum();
+            (part.weight.ln() - 0.5 * volume, Inverse::new(part, noise))
+        };
+        Self { components: parts.iter().map(one).collect() }
+    }
+
+    /// log p_σ `[n]` and scores `[n, d]` of rows `x`, either of which may be empty; `parts` are those that this was made of.
+    pub fn evaluate(&self, parts: &[Part], x: &[f64], log_prob: &mut [f64], score: &mut [f64]) {
+        let kernel: Vec<mixture::Part<'_>> = self
+            .components
+            .iter()
+            .zip(parts)
+            .map(|((offset, inverse), part)| mixture::Part { offset: *offset, mean: &part.mean, precision: inverse.precision() })
+            .collect();
+        SCRATCH.with_borrow_mut(|scratch| {
+            mixture::evaluate(&kernel, parts[0].mean.len(), x, Wanted { log_prob, score }, scratch);
+        });
+    }
+}
+
+/// The levels that were asked for lately.
+#[derive(Debug, Default)]
+pub(super) struct Levels(RwLock<Vec<(u64, Arc<Smoothed>)>>);
+
+/// Levels that are kept.
+const MOST: usize = 64;
+
+impl Levels {
+    /// The components at level σ.
+    pub fn at(&self, parts: &[Part], sigma: f64) -> Arc<Smoothed> {
+        let bits = sigma.to_bits();
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, smoothed)) = known.iter().find(|(level, _)| *level == bits) {
+            return smoothed.clone();
+        }
+        drop(known);
+        let smoothed = Arc::new(Smoothed::new(parts, sigma));
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == MOST {
+            known.remove(0);
+        }
+        known.push((bits, smoothed.clone()));
+        smoothed
+    }
+}
+
+/// A copy of a mixture begins with no level kept.
+impl Clone for Levels {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
