@@ -2,7 +2,7 @@
 """Langevin dynamics and Markov chains by scorefield and by its Python peers, alternately on the same two cores.
 
 For each case, in each round: every peer in every form once, then scorefield once, each in a process of its own, which times its fastest of
-three runs after one that does not count. What counts is the median over the rounds: seconds for Langevin dynamics, effective draws a
+two or three runs after one that does not count. What counts is the median over the rounds: seconds for Langevin dynamics, effective draws a
 second for chains. Prints a table for each case and which targets are met; the raw figures go to a file.
 
     python3 bench/run_samplers.py --scorefield target/release/scorefield --python VENV/bin/python

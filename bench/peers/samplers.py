@@ -157,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", required=True, choices=CASES)
     parser.add_argument("--form", help="how the peer does it; the first of the case's unless given")
-    parser.add_argument("--runs", type=int, default=3, help="timed runs; the fastest counts")
+    parser.add_argument("--runs", type=int, default=2, help="timed runs; the fastest counts")
     options = parser.parse_args()
     case = CASES[options.case]
     form = options.form or FORMS[options.case][0]
