@@ -18,14 +18,24 @@ from sampler_cases import CASES, CORRELATION, FORMS, FUNNEL_SPREAD, Case
 Run = Callable[[int], np.ndarray]  # seed → [chains, d], or [steps, chains, d] where draws are wanted
 
 
-def jax_langevin(case: Case, _: str) -> tuple[str, Run]:
+def jax_langevin(case: Case, form: str) -> tuple[str, Run]:
     import jax
     import jax.numpy as jnp
 
-    def score(x):
+    means = jnp.array([[5.0, 5.0], [-5.0, -5.0]])
+    weights = jnp.log(jnp.array([0.8, 0.2]))
+
+    def log_density(x):
+        return jax.nn.logsumexp(weights - 0.5 * jnp.sum((x - means) ** 2, -1))
+
+    general = jax.vmap(jax.grad(log_density))
+
+    def reduced(x):
         # 4/5 N((5, 5), I) + 1/5 N((−5, −5), I): the shares by one sigmoid.
         share = jax.nn.sigmoid(10.0 * (x[:, 0] + x[:, 1]) + math.log(4.0))[:, None]
         return 10.0 * share - 5.0 - x
+
+    score = reduced if form == "reduced" else general
 
     def step(_, state):
         x, key = state

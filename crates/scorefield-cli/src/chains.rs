@@ -14,6 +14,8 @@ use crate::output::Answer;
 
 /// Coordinates that are drawn; with more, the ones that have mixed worst.
 const PICTURES: usize = 4;
+/// R̂ above which chains are far from having mixed.
+const FAR: f64 = 1.05;
 /// Lags of an autocorrelation plot at most.
 const LAGS: usize = 100;
 
@@ -64,12 +66,16 @@ impl Chains {
     /// In words, if the chains have not mixed.
     pub fn warning(&self, name: &dyn Fn(usize) -> String) -> Option<String> {
         let (j, rhat) = self.worst().filter(|(_, rhat)| *rhat > MIXED)?;
-        Some(format!(
-            "the chains have not mixed: R̂ = {} in {} (above {MIXED}); they remember where they began, and what is counted from them is not \
-             what the density says. More --steps help where they are slow; where modes are far apart, take --sampler tempering or annealed",
-            rhat_text(rhat),
-            name(j)
-        ))
+        let (rhat_said, j) = (rhat_text(rhat), name(j));
+        Some(if rhat > FAR {
+            format!(
+                "the chains have not mixed: R̂ = {rhat_said} in {j} (above {MIXED}); they remember where they began, and what is counted \
+                 from them is not what the density says. More --steps help where they are slow; where modes are far apart, take \
+                 --sampler tempering or annealed"
+            )
+        } else {
+            format!("the chains have not quite mixed: R̂ = {rhat_said} in {j} (above {MIXED}); take more --steps")
+        })
     }
 
     /// Lines for a reader.

@@ -27,7 +27,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if std::env::var_os("RUST_BACKTRACE").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
     }
-    let done = catch_unwind(AssertUnwindSafe(|| answer(cli, begun)));
+    let done = catch_unwind(AssertUnwindSafe(|| answer(cli, begun, &arguments)));
     let error = match done {
         Ok(Ok(Verdict::Good)) => return ExitCode::SUCCESS,
         Ok(Ok(Verdict::Bad)) => return ExitCode::from(1),
@@ -42,8 +42,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-fn answer(cli: Cli, begun: Instant) -> Result<Verdict> {
-    let session = Session::new(cli.globals, begun)?;
+fn answer(cli: Cli, begun: Instant, arguments: &[OsString]) -> Result<Verdict> {
+    let session = Session::new(cli.globals, begun, arguments.to_vec())?;
     // On the thread pool from the start: kernels fork many times a step, and a thread from outside waits to be woken at each.
     let answer = rayon::scope(|_| verb::run(&cli.verb, &session))?;
     output::print(&answer, cli.verb.name(), &session)?;

@@ -3,12 +3,14 @@
 mod args;
 mod chains;
 mod command;
+mod gathered;
 mod interrupt;
 mod level;
 mod output;
 mod plane;
 mod points;
 mod progress;
+mod record;
 mod session;
 mod sink;
 mod statistics;

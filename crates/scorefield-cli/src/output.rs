@@ -96,10 +96,12 @@ impl Complaint {
     }
 }
 
-/// One line on stderr and one for the hint; under `--json` one document on stdout.
+/// One line on stderr and one for the hint; under `--json` one document on stdout. Lines of the message that begin with `|` show a place in
+/// a text, and stay lines of their own for people.
 pub fn complain(complaint: &Complaint, json: bool) {
     let one_line = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-    let message = one_line(&complaint.message);
+    let (shown, said): (Vec<&str>, Vec<&str>) = complaint.message.lines().partition(|line| line.starts_with('|'));
+    let message = one_line(&said.join("\n"));
     let hint = complaint.hint.as_deref().map(one_line);
     if json {
         let error = json!({ "kind": complaint.kind, "message": message, "hint": hint });
@@ -107,6 +109,10 @@ pub fn complain(complaint: &Complaint, json: bool) {
         return;
     }
     say("error", "31", &message);
+    for line in shown {
+        // Nobody may be listening.
+        let _ = writeln!(std::io::stderr(), "     {line}");
+    }
     if let Some(hint) = hint {
         say("hint", "36", &hint);
     }

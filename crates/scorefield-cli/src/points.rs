@@ -1,10 +1,10 @@
 //! Points from a file, in the file's order, to be evaluated one by one.
 
-use scorefield::data::{self, Dequantise, Options, Origin, all};
+use scorefield::data::{self, Dataset, Dequantise, Options, Origin, all};
 use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::posterior::Observation;
-use scorefield::recipe::Target;
+use scorefield::recipe::{Target, open_source};
 use scorefield::tensor::{Tensor, matrix, numbers, repeated};
 
 use crate::session::Session;
@@ -20,6 +20,8 @@ pub struct Points {
     pub n: usize,
     /// Names of the columns, if they have any.
     pub columns: Option<Vec<String>>,
+    /// Where they are from.
+    pub origin: Origin,
 }
 
 /// Reads the points of a file (or of a finite data set) and checks that the target can work on them.
@@ -29,10 +31,26 @@ pub struct Points {
 pub fn read(spec: &str, target: &Target, session: &Session) -> Result<Points> {
     let options = Options { held_out: 0.0, dequantise: Dequantise::None, ..session.data_options() };
     let set = data::open(spec, &options)?;
-    let Some(n) = set.train.len() else {
+    if set.train.len().is_none() {
         return Err(Error::setting("POINTS", "a file of points", format!("{spec}, which is endless"))
             .with_hint("draw some into a file first"));
-    };
+    }
+    rows(&set, spec, target, session, &options, None)
+}
+
+/// Reads any DATA: the first `most` rows of a file (all if `None`) in its order, or as many draws of an endless source (`usual` if `None`) that
+/// training does not see. Levels of grey or colour become numbers by uniform noise.
+///
+/// # Errors
+/// Data that cannot be read or fetched, of another dimension or with columns in another order.
+pub fn sample(spec: &str, target: &Target, session: &Session, most: Option<usize>, usual: usize) -> Result<Points> {
+    let options = Options { held_out: 0.0, dequantise: Dequantise::Uniform, ..session.data_options() };
+    let set = open_source(spec, &options)?;
+    let most = if set.train.len().is_none() { Some(most.unwrap_or(usual)) } else { most };
+    rows(&set, spec, target, session, &options, most)
+}
+
+fn rows(set: &Dataset, spec: &str, target: &Target, session: &Session, options: &Options, most: Option<usize>) -> Result<Points> {
     let (event, wanted) = (set.train.event(), target.event());
     if event.len() != wanted.len() || (event.is_image() && wanted.is_image() && *event != wanted) {
         let problem = format!("its rows have shape {event}, the target works on {wanted}");
@@ -41,20 +59,28 @@ pub fn read(spec: &str, target: &Target, session: &Session) -> Result<Points> {
     if let (Some(given), Some(known)) = (&set.columns, target.columns()) {
         check_columns(spec, given, known)?;
     }
-    let d = event.len();
-    let mut rows = all(&*set.train, n as usize, Key::new(session.seed(), Purpose::Data))?;
+    let (d, key) = (event.len(), Key::new(session.seed(), Purpose::Data));
+    let most = most.unwrap_or(usize::MAX);
+    let mut values = match set.train.len() {
+        None => all(&*set.held_out, most, key)?,
+        Some(n) => {
+            let rows = all(&*set.train, n as usize, key)?;
+            // A data set is opened in the order of its split, here of all rows; that is undone.
+            let order = Key::new(options.split_seed, Purpose::Shuffle);
+            let mut values = vec![0.0; rows.len()];
+            for (i, row) in rows.chunks_exact(d).enumerate() {
+                let place = order.permute(i as u64, n) as usize;
+                values[place * d..(place + 1) * d].copy_from_slice(row);
+            }
+            values.truncate(most.saturating_mul(d));
+            values
+        }
+    };
     // Pictures are read as [0, 1]; the target may have another black and white.
     if let (Origin::Images | Origin::Digits, (black, white)) = (set.origin, target.values()) {
-        rows.iter_mut().for_each(|v| *v = black + (white - black) * *v);
+        values.iter_mut().for_each(|v| *v = black + (white - black) * *v);
     }
-    // A data set is opened in the order of its split, here of all rows; that is undone.
-    let order = Key::new(options.split_seed, Purpose::Shuffle);
-    let mut values = vec![0.0; rows.len()];
-    for (i, row) in rows.chunks_exact(d).enumerate() {
-        let place = order.permute(i as u64, n) as usize;
-        values[place * d..(place + 1) * d].copy_from_slice(row);
-    }
-    Ok(Points { values, n: n as usize, columns: set.columns })
+    Ok(Points { n: values.len() / d, values, columns: set.columns.clone(), origin: set.origin })
 }
 
 fn check_columns(spec: &str, given: &[String], known: &[String]) -> Result<()> {
@@ -126,4 +152,20 @@ fn pieces<'a>(target: &'a Target, points: &'a [f32], sigma: f64) -> impl Iterato
         let n = rows.len() / d;
         (matrix(rows, n, d, &device), repeated(sigma as f32, n, &device))
     })
+}
+
+/// Points in data units as the target's score sees them: in its own units, and double precision.
+pub fn to_target(target: &Target, points: &[f32]) -> Vec<f64> {
+    let Some(map) = target.standardise() else { return points.iter().map(|x| f64::from(*x)).collect() };
+    let columns = map.mean.iter().zip(&map.std).cycle();
+    points.iter().zip(columns).map(|(x, (mean, std))| (f64::from(*x) - f64::from(*mean)) / f64::from(*std)).collect()
+}
+
+/// The way back from [`to_target`], in single precision.
+pub fn from_target(target: &Target, points: &[f64]) -> Vec<f32> {
+    let mut values: Vec<f32> = points.iter().map(|x| *x as f32).collect();
+    if let Some(map) = target.standardise() {
+        map.invert(&mut values);
+    }
+    values
 }

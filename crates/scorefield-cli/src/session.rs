@@ -1,5 +1,6 @@
 //! What all verbs share: the global flags, with the variables that stand behind them.
 
+use std::ffi::OsString;
 use std::time::Instant;
 
 use scorefield::data::Options;
@@ -21,14 +22,15 @@ pub struct Session {
     device: Device,
     seed: u64,
     begun: Instant,
+    arguments: Vec<OsString>,
 }
 
 impl Session {
-    /// Completes the global flags from the environment.
+    /// Completes the global flags, parsed out of `arguments`, from the environment.
     ///
     /// # Errors
     /// An unknown device, a variable that is none of ours or has no use as a value.
-    pub fn new(mut globals: Globals, begun: Instant) -> Result<Self> {
+    pub fn new(mut globals: Globals, begun: Instant, arguments: Vec<OsString>) -> Result<Self> {
         let environment = Layers::new().environment(std::env::vars_os())?.build()?;
         let name = globals.device.clone().or_else(|| variable("SCOREFIELD_DEVICE"));
         let device = device(name.as_deref().unwrap_or("cpu"))?;
@@ -44,12 +46,17 @@ impl Session {
         }
         // It fails only where the pool runs already, and nothing has run yet.
         let _ = pool.build_global();
-        Ok(Self { globals, device, seed, begun })
+        Ok(Self { globals, device, seed, begun, arguments })
     }
 
     /// The global flags as given.
     pub fn globals(&self) -> &Globals {
         &self.globals
+    }
+
+    /// What was typed, from the program's name on.
+    pub fn arguments(&self) -> &[OsString] {
+        &self.arguments
     }
 
     /// Whether to answer with a JSON document.

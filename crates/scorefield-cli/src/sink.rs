@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use scorefield::data::EventShape;
-use scorefield::data::write::{AtomicFile, Format, write_array};
+use scorefield::data::write::{ArrayWriter, AtomicFile, Format, write_recorded};
+use scorefield::data::{EventShape, check_room};
 use scorefield::density::Exact;
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Backdrop, Cloud, Images, Picture, Scatter, grid, scatter};
@@ -35,6 +35,7 @@ impl Sink {
         } else {
             Format::of(path)
                 .map_err(|_| Error::setting("-o", "a name that ends in .npy, .csv, .parquet, .png or .svg", path.display()))?;
+            check_room(path)?;
         }
         check_place(path)?;
         Ok(Self { path: path.to_path_buf(), picture })
@@ -46,6 +47,7 @@ impl Sink {
     /// An unknown extension, a place that cannot be written.
     pub fn numbers(path: &Path) -> Result<Self> {
         Format::of(path).map_err(|_| Error::setting("-o", "a name that ends in .npy, .csv or .parquet", path.display()))?;
+        check_room(path)?;
         check_place(path)?;
         Ok(Self { path: path.to_path_buf(), picture: false })
     }
@@ -53,6 +55,22 @@ impl Sink {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it is a picture's.
+    pub fn is_picture(&self) -> bool {
+        self.picture
+    }
+
+    /// Begins a file of numbers that is written as they come: `n` points of shape `event`.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    pub fn begin(&self, event: &EventShape, columns: Option<&[String]>, n: usize) -> Result<ArrayWriter> {
+        match columns {
+            Some(columns) => ArrayWriter::create_table(&self.path, columns, n),
+            None => ArrayWriter::create(&self.path, event, n),
+        }
     }
 
     /// Writes what there is to write.
@@ -66,7 +84,7 @@ impl Sink {
         if self.picture {
             return show.picture(n)?.save(&self.path, show.metadata);
         }
-        write_array(&self.path, points, &[&[n], &show.event.dims()[..]].concat(), show.columns)
+        write_recorded(&self.path, points, &[&[n], &show.event.dims()[..]].concat(), show.columns, show.metadata)
     }
 }
 
@@ -84,7 +102,9 @@ pub struct Show<'a> {
     pub values: (f32, f32),
     /// The picture's title.
     pub title: &'a str,
-    /// What the picture says of its making.
+    /// Images in a row of their grid; nearly square if not given.
+    pub across: Option<usize>,
+    /// What the file says of its making.
     pub metadata: &'a [(&'a str, &'a str)],
 }
 
@@ -93,7 +113,7 @@ impl Show<'_> {
         if let EventShape::Image { channels, height, width } = *self.event {
             let points = self.clouds[self.clouds.len() - 1].points;
             let grey = to_unit(points, self.values);
-            return grid(&Images::new(&grey, [n, channels, height, width])?, None);
+            return grid(&Images::new(&grey, [n, channels, height, width])?, self.across);
         }
         let [x_label, y_label] = plane::labels(self.columns);
         let around: Vec<f32> = self.clouds.iter().flat_map(|cloud| cloud.points.iter().copied()).collect();

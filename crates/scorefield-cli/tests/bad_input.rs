@@ -18,7 +18,7 @@ fn refused(folder: &Path, arguments: &[&str], said: &[&str]) {
     let output = scorefield(folder, arguments);
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    let lines: Vec<&str> = error.lines().filter(|line| !line.starts_with("hint: ")).collect();
+    let lines: Vec<&str> = error.lines().filter(|line| !line.starts_with("hint: ") && !line.starts_with("     | ")).collect();
     assert_eq!(lines.len(), 1, "{arguments:?}: {error}");
     for part in said {
         assert!(error.contains(part), "{arguments:?}: {error:?} does not say {part:?}");
@@ -138,6 +138,71 @@ fn names_that_do_not_exist_come_with_the_nearest_one() {
     refused(at.path(), &["train", "toy:rings", "--schedule", "edn", "--out", "run"], &["edm"]);
     refused(at.path(), &["bench", "--only", "objectivs"], &["--only", "did you mean objectives?"]);
     refused(at.path(), &["bench", "--only", "objectives-peers", "--case", "sliced-12"], &["--case", "did you mean sliced-128?"]);
+}
+
+#[test]
+fn settings_that_a_sampler_has_no_use_for_are_refused_by_name() {
+    let at = folder();
+    let sample = |sampler: &str, more: &[&str], said: &[&str]| {
+        let arguments = [&["sample", "density:mixture", "-n", "5", "--sampler", sampler, "-o", "x.npy"][..], more].concat();
+        refused(at.path(), &arguments, said);
+    };
+    sample("heun", &["--epsilon", "0.1"], &["--epsilon", "langevin, annealed", "heun"]);
+    sample("langevin", &["--sigma-max", "5"], &["--sigma-max", "langevin", "heun"]);
+    sample("dpmpp-2m", &["--s-churn", "1"], &["--s-churn", "heun"]);
+    sample("pf-ode", &["--steps", "10"], &["--steps", "pf-ode reads --sigma-min"]);
+    sample("heun", &["--s-noise", "1.1"], &["--s-noise", "--s-churn"]);
+    sample("heun", &["--s-churn", "5", "--s-tmin", "2", "--s-tmax", "1"], &["--s-tmin", "--s-tmax = 1"]);
+    sample("heun", &["--no-denoise"], &["--no-denoise", "annealed"]);
+    refused(at.path(), &["sample", "density:mixture", "-n", "5", "--sampler", "hune"], &["did you mean heun?"]);
+}
+
+#[test]
+fn ladders_that_do_not_descend_are_refused() {
+    let at = folder();
+    let sample = |more: &[&str], said: &[&str]| {
+        refused(at.path(), &[&["sample", "density:mixture", "-n", "5", "-o", "x.npy"][..], more].concat(), said);
+    };
+    sample(&["--sampler", "heun", "--sigmas", "5,1,2"], &["--sigmas", "each below the one before", "noise level 3"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,0,0"], &["--sigmas"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,-1"], &["--sigmas", "positive"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5"], &["--sigmas", "at least two"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,nan"], &["--sigmas"]);
+    sample(&["--sampler", "ddim", "--sigmas", "5,1", "--rho", "3"], &["--sigmas", "--rho"]);
+    sample(&["--sampler", "annealed", "--sigmas", "5,1,0"], &["--sigmas", "annealed"]);
+    sample(&["--sampler", "heun", "--spacing", "karas"], &["--spacing", "did you mean karras?"]);
+    sample(&["--sampler", "heun", "--spacing", "linear", "--rho", "3"], &["--rho", "linear"]);
+    sample(&["--sampler", "heun", "--rho", "-1"], &["--rho", "positive", "-1"]);
+    sample(&["--sampler", "heun", "--sigma-min", "30", "--sigma-max", "3"], &["--sigma-min", "3"]);
+    sample(&["--sampler", "pf-ode", "--sigma-min", "30", "--sigma-max", "3"], &["--sigma-min", "3"]);
+    sample(&["--sampler", "heun", "--steps", "0"], &["--steps", "at least 1"]);
+    sample(&["--sampler", "ddim", "--eta", "2"], &["--eta", "at most 1"]);
+    sample(&["--sampler", "predictor-corrector", "--snr", "0"], &["--snr"]);
+    sample(&["--sampler", "pf-ode", "--rtol", "0"], &["--rtol", "1e-13"]);
+}
+
+#[test]
+fn likelihoods_and_latents_that_there_are_none_of_are_refused() {
+    let at = folder();
+    small_run_with(at.path(), "clean", &["--schedule", "single", "--sigma", "0.2"]);
+    small_run(at.path(), "run");
+    fs::write(at.path().join("p.csv"), "a,b\n1,2\n3,4\n").unwrap();
+    fs::write(at.path().join("wide.csv"), "a,b,c\n1,2,3\n").unwrap();
+    let likelihood = |more: &[&str], said: &[&str]| {
+        refused(at.path(), &[&["likelihood"][..], more].concat(), said);
+    };
+    likelihood(&["clean", "p.csv"], &["many noise levels", "0.2"]);
+    likelihood(&["run", "wide.csv"], &["wide.csv", "3", "2"]);
+    likelihood(&["run", "p.csv", "--divergence", "hutchinson", "--probes", "1"], &["--probes", "at least 2"]);
+    likelihood(&["run", "p.csv", "--divergence", "exact", "--probes", "4"], &["--probes", "hutchinson"]);
+    likelihood(&["run", "p.csv", "--divergence", "trace"], &["--divergence", "exact or hutchinson"]);
+    likelihood(&["run", "p.csv", "--tolerance", "0"], &["--tolerance", "1e-13"]);
+    likelihood(&["run", "p.csv", "--sigma-max", "0.00001"], &["--sigma-max"]);
+    likelihood(&["run", "p.csv", "-o", "x.png"], &["x.png"]);
+    likelihood(&["run", "toy:rings", "-n", "0"], &["-n"]);
+    refused(at.path(), &["encode", "run", "toy:rings", "-o", "z.npy"], &["endless"]);
+    refused(at.path(), &["decode", "run", "wide.csv", "-o", "x.npy"], &["wide.csv", "2 numbers"]);
+    refused(at.path(), &["decode", "run", "p.csv", "-o", "x.npy", "--interpolate", "1"], &["--interpolate", "at least 2"]);
 }
 
 #[test]
@@ -270,4 +335,86 @@ fn chains_refuse_steps_that_are_none_and_flags_that_belong_to_others() {
     refused(at, &["sample", "density:funnel", "-n", "2", "--sampler", "annealed"], &["--sampler", "without noise", "hmc"]);
     small_run(at, "run");
     refused(at, &["sample", "run", "-n", "2", "--sampler", "tempering"], &["tempering", "log p"]);
+}
+
+fn density(folder: &Path, log_density: &str, more: &str) {
+    let text = format!("kind = \"formula\"\ndimension = 2\nlog_density = '''{log_density}'''\n{more}\n");
+    fs::write(folder.join("f.toml"), text).unwrap();
+}
+
+#[test]
+fn what_is_wrong_with_a_formula_is_said_at_its_column_with_a_caret() {
+    let at = folder();
+    let sample = ["sample", "density:f.toml", "-n", "5", "--steps", "2", "-o", "x.npy"];
+    for (formula, said) in [
+        ("-x[0]^2 + sinn(x[1])", &["f.toml", "log_density, column 11", "unknown function \"sinn\"", "did you mean sin?"][..]),
+        ("-x[0]^2 + sinn(x[1])", &["     | -x[0]^2 + sinn(x[1])\n     |           ^\n"]),
+        ("let r = norm(x);\n-(r - 2)^2 + rr", &["log_density, line 2, column 14", "unknown name \"rr\"", "did you mean"]),
+        ("-x[0]^2 - exp(x[1], 2)", &["column 11", "exp takes exp(a), got 2 arguments"]),
+        ("-x[0]^2/(1 - 1) - x[1]^2", &["column 8", "division by zero"]),
+        ("-1/x[0] - x[1]^2", &["start point (0, 0)", "log p is −∞", "division by zero", "start = […]"]),
+        ("log(x[0]) - x[1]^2", &["column 1", "start point (0, 0)", "log p is −∞", "log of 0"]),
+        ("sqrt(x[0] - 1) - x[1]^2", &["start point (0, 0)", "log p is no number", "sqrt of -1"]),
+        ("-norm(x)", &["start point (0, 0)", "the score is not finite"]),
+        ("-(x[0]^2 + x[2]^2)", &["index 2 of a vector of 2"]),
+        ("-x^2", &["the result is a vector of 2", "sum(…)"]),
+        ("-(x[0]^2", &["')' was expected"]),
+        ("3", &["it is 3 everywhere"]),
+        ("sum(i, 0, 10^8, x[0]*i)", &["more than 100000 operations"]),
+        ("x[0]*sum(i, 0, 10^8, i)", &["the sums are too long", "2000000 steps"]),
+    ] {
+        density(at.path(), formula, "");
+        refused(at.path(), &sample, said);
+    }
+    let deep = format!("{}x[0]", "(".repeat(5000));
+    density(at.path(), &deep, "");
+    refused(at.path(), &sample, &["200"]);
+    density(at.path(), &"-x[0]^2".repeat(20_000), "");
+    refused(at.path(), &sample, &["65536 characters"]);
+}
+
+#[test]
+fn the_fields_of_a_formula_file_are_checked() {
+    let at = folder();
+    let sample = ["sample", "density:f.toml", "-n", "5", "--steps", "2", "-o", "x.npy"];
+    for (more, said) in [
+        ("strat = [1, 2]", &["line 4", "strat", "did you mean start?"][..]),
+        ("start = [1]", &["start", "a list of 2, got a list of 1"]),
+        ("start = 'origin'", &["line 4", "a number or a list of numbers"]),
+        ("spread = 0", &["spread", "positive"]),
+        ("[parameters]\nx = 1", &["parameters.x", "take another"]),
+        ("[parameters]\na = 'b'", &["line 5", "a number or a list of numbers"]),
+        ("[parameters]\na = [1, nan]", &["parameters.a", "finite"]),
+    ] {
+        density(at.path(), "-norm2(x)", more);
+        refused(at.path(), &sample, said);
+    }
+    fs::write(at.path().join("f.toml"), "kind = 'formla'\n").unwrap();
+    refused(at.path(), &sample, &["f.toml (kind)", "did you mean formula?"]);
+    fs::write(at.path().join("f.toml"), "kind = 'formula'\ndimension = 0\nlog_density = 'x0'").unwrap();
+    refused(at.path(), &sample, &["f.toml (dimension)", "from 1 to 10000, got 0"]);
+    fs::write(at.path().join("f.toml"), "kind = 'formula'\ndimension = 2").unwrap();
+    refused(at.path(), &sample, &["f.toml", "log_density"]);
+}
+
+#[test]
+fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
+    let at = folder();
+    density(at.path(), "-norm2(x)", "");
+    fs::write(at.path().join("p.csv"), "a,b\n1,2\n").unwrap();
+    for sampler in ["heun", "annealed", "pf-ode", "predictor-corrector", "dpmpp-2m", "ddim", "euler-maruyama"] {
+        refused(
+            at.path(),
+            &["sample", "density:f.toml", "--sampler", sampler, "-o", "x.npy"],
+            &[sampler, "langevin", "noise levels"],
+        );
+    }
+    refused(at.path(), &["sample", "density:f.toml", "--sigma", "1", "-o", "x.npy"], &["--sigma", "without noise"]);
+    refused(at.path(), &["denoise", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
+    refused(at.path(), &["score", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
+    refused(at.path(), &["likelihood", "density:f.toml", "p.csv"], &["RUN", "without noise alone", "score --energy"]);
+    refused(at.path(), &["encode", "density:f.toml", "p.csv", "-o", "z.npy"], &["RUN", "without noise alone"]);
+    refused(at.path(), &["train", "density:f.toml", "--out", "run"], &["density:f.toml", "log p alone", "sample it into a file"]);
+    let fisher = ["fisher", "density:f.toml", "p.csv", "--estimator", "denoising", "--sigma", "1"];
+    refused(at.path(), &fisher, &["--sigma", "smoothing"]);
 }

@@ -51,6 +51,17 @@ fn every_verb_answers_with_a_document_of_its_own() {
         (&["score", "run", "p.csv", "--sigma", "1", "-o", "s.npy"], &["n", "sigma", "mean_norm", "out"]),
         (&["denoise", "run", "p.csv", "--sigma", "1", "-o", "d.npy"], &["n", "sigma", "out"]),
         (&["fisher", "run", "toy:rings", "--sigma", "1", "--sigma", "2", "-n", "50"], &["loss", "standard_error", "levels"]),
+        (
+            &["likelihood", "run", "p.csv", "-o", "l.npy"],
+            &["mean_log_prob", "bits_per_dim", "standard_error", "n", "divergence", "latent_mean_square"],
+        ),
+        (&["likelihood", "run", "toy:rings", "-n", "5", "--probes", "3"], &["mean_log_prob", "probes", "mean_half_width"]),
+        (
+            &["likelihood", "density:mixture", "density:mixture", "-n", "20"],
+            &["mean_log_prob", "exact_mean_log_prob", "mean_absolute_error", "prior_error"],
+        ),
+        (&["encode", "run", "p.csv", "-o", "z.npy"], &["n", "latent_mean_square", "sigma_max", "out"]),
+        (&["decode", "run", "z.npy", "-o", "back.csv"], &["n", "sigma_min", "out"]),
         (&["list"], &["rooms"]),
         (&["list", "samplers"], &["entries"]),
         (&["runs"], &["runs"]),
@@ -161,6 +172,34 @@ fn a_picture_says_how_it_was_made_and_the_same_command_makes_the_same_bytes() {
     }
     run(at, &["score", "density:mixture", "--sigma", "1", "--picture", "field.svg"]);
     assert!(fs::read_to_string(at.join("field.svg")).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn points_are_encoded_and_decoded_to_themselves_and_to_what_lies_between() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    small_run(at, "toy:rings");
+    fs::write(at.join("p.csv"), "a,b\n1,2\n-0.5,0.25\n").unwrap();
+    run(at, &["encode", "run", "p.csv", "--tolerance", "1e-6", "-o", "z.csv"]);
+    run(at, &["decode", "run", "z.csv", "--tolerance", "1e-6", "-o", "back.csv"]);
+    let (given, back) = (rows(&at.join("p.csv")).concat(), rows(&at.join("back.csv")).concat());
+    assert!(given.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-2), "{given:?} {back:?}");
+    run(at, &["decode", "run", "z.csv", "--tolerance", "1e-6", "--interpolate", "5", "-o", "way.csv"]);
+    let way = rows(&at.join("way.csv"));
+    assert_eq!(way.len(), 5);
+    assert!(way[0].iter().chain(&way[4]).zip(&back).all(|(a, b)| (a - b).abs() < 1e-4), "{way:?} {back:?}");
+    run(at, &["decode", "run", "z.csv", "--interpolate", "5", "-o", "way.png"]);
+}
+
+#[test]
+fn likelihoods_are_the_densitys_own() {
+    let at = tempfile::tempdir().unwrap();
+    let answer = document(at.path(), &["likelihood", "density:gaussian-10", "density:gaussian-10", "-n", "300"]);
+    let field = |name: &str| answer[name].as_f64().unwrap();
+    assert!(field("mean_absolute_error") < 1e-3, "{answer}");
+    assert!((field("mean_log_prob") - field("exact_mean_log_prob")).abs() < 1e-3, "{answer}");
+    let bits = -field("mean_log_prob") / (10.0 * std::f64::consts::LN_2);
+    assert!((field("bits_per_dim") - bits).abs() < 1e-9, "{answer}");
 }
 
 #[test]

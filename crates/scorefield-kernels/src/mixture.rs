@@ -21,6 +21,8 @@ pub enum Precision<'a> {
     Diagonal(&'a [f64]),
     /// Symmetric, `[d, d]`.
     Full(&'a [f64]),
+    /// Symmetric, `[d, d]`, of which only entries up to so many places from the diagonal are not 0.
+    Banded(&'a [f64], usize),
 }
 
 /// One component.
@@ -71,7 +73,7 @@ fn evaluate_with(simd: Simd, parts: &[Part<'_>], d: usize, x: &[f64], wanted: Wa
             && match part.precision {
                 Precision::Isotropic(_) => true,
                 Precision::Diagonal(p) => p.len() == d,
-                Precision::Full(p) => p.len() == d * d,
+                Precision::Full(p) | Precision::Banded(p, _) => p.len() == d * d,
             }
     };
     assert!(!parts.is_empty() && parts.iter().all(fits), "components of {d} dimensions");
@@ -194,13 +196,16 @@ fn one(part: &Part<'_>, columns: &[[f64; LANES]], centred: &mut [[f64; LANES]], 
                 along(x, *m, *p, u, &mut quadratic);
             }
         }
-        Precision::Full(p) => {
+        Precision::Full(p) | Precision::Banded(p, _) => {
             for ((x, c), m) in columns.iter().zip(centred.iter_mut()).zip(part.mean) {
                 for l in 0..LANES {
                     c[l] = x[l] - m;
                 }
             }
-            multiply(p, centred, u);
+            match part.precision {
+                Precision::Banded(_, band) => multiply_banded(p, band, centred, u),
+                _ => multiply(p, centred, u),
+            }
             for (u, c) in u.iter().zip(centred.iter()) {
                 for l in 0..LANES {
                     quadratic[l] = u[l].mul_add(c[l], quadratic[l]);
@@ -260,6 +265,22 @@ fn multiply(p: &[f64], c: &[[f64; LANES]], u: &mut [[f64; LANES]]) {
             }
             i += rows;
         }
+    }
+}
+
+/// u = P c, P `[d, d]` row-major and banded.
+#[inline(always)]
+fn multiply_banded(p: &[f64], band: usize, c: &[[f64; LANES]], u: &mut [[f64; LANES]]) {
+    let d = c.len();
+    for (i, (u, row)) in u.iter_mut().zip(p.chunks_exact(d)).enumerate() {
+        let (first, end) = (i.saturating_sub(band), (i + band + 1).min(d));
+        let mut sums = [0.0; LANES];
+        for (factor, column) in row[first..end].iter().zip(&c[first..end]) {
+            for l in 0..LANES {
+                sums[l] = factor.mul_add(column[l], sums[l]);
+            }
+        }
+        *u = sums;
     }
 }
 
@@ -340,7 +361,7 @@ mod tests {
                 .map(|i| match part.precision {
                     Precision::Isotropic(p) => p * c[i],
                     Precision::Diagonal(p) => p[i] * c[i],
-                    Precision::Full(p) => (0..d).map(|j| p[i * d + j] * c[j]).sum(),
+                    Precision::Full(p) | Precision::Banded(p, _) => (0..d).map(|j| p[i * d + j] * c[j]).sum(),
                 })
                 .collect();
             logs.push(part.offset - 0.5 * u.iter().zip(&c).map(|(u, c)| u * c).sum::<f64>());
@@ -411,6 +432,20 @@ mod tests {
         evaluate(&parts, 4, &x, Wanted { log_prob: &mut log_alone, score: &mut [] }, scratch);
         evaluate(&parts, 4, &x, Wanted { log_prob: &mut [], score: &mut score_alone }, scratch);
         assert_eq!((log_alone, score_alone), (log_prob, score));
+    }
+
+    #[test]
+    fn a_banded_matrix_gives_what_it_gives_as_a_full_one() {
+        let d = 12;
+        let owned = Owned::new(d);
+        for band in [0, 1, 3, 11] {
+            let outside = |at: usize| (at / d).abs_diff(at % d) > band;
+            let p: Vec<f64> = owned.full[0].iter().enumerate().map(|(at, p)| if outside(at) { 0.0 } else { *p }).collect();
+            let with = |precision| [Part { offset: 0.3, mean: &owned.means[0], precision }];
+            let x = numbers(8, 70 * d);
+            let full = both(active(), &with(Precision::Full(&p)), d, &x);
+            assert_eq!(both(active(), &with(Precision::Banded(&p, band)), d, &x), full);
+        }
     }
 
     #[test]

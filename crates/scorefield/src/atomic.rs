@@ -1,7 +1,7 @@
 //! Writing so that a file is there complete or not at all: a hidden sibling, flushed to the disk, then renamed.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,6 +57,16 @@ impl AtomicFile {
     /// A full disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.write_all(bytes).map_err(|e| Error::write(&self.path, e))
+    }
+
+    /// Writes bytes over the file's first.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn rewrite_start(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        let done = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(bytes)).and_then(|()| file.seek(SeekFrom::End(0)));
+        done.map(drop).map_err(|e| Error::write(&self.path, e))
     }
 
     /// Puts the file on the disk and gives it its name, replacing what was there.

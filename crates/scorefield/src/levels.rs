@@ -57,6 +57,24 @@ impl Levels {
         Self::spaced(high, low, n, |f| (a + f / last * (b - a)).powf(rho))
     }
 
+    /// `n` levels from `high` to `low`, ln σ = ln low + (1 − i/(n − 1))^ρ·(ln high − ln low); ρ = 1 is geometric.
+    ///
+    /// # Errors
+    /// See [`Levels::new`].
+    pub fn polyexponential(high: f64, low: f64, n: usize, rho: f64) -> Result<Self> {
+        let last = n.saturating_sub(1).max(1) as f64;
+        Self::spaced(high, low, n, |f| low * (high / low).powf((1.0 - f / last).powf(rho)))
+    }
+
+    /// `n` levels from `high` to `low`, evenly spaced.
+    ///
+    /// # Errors
+    /// See [`Levels::new`].
+    pub fn linear(high: f64, low: f64, n: usize) -> Result<Self> {
+        let last = n.saturating_sub(1).max(1) as f64;
+        Self::spaced(high, low, n, |f| high + f / last * (low - high))
+    }
+
     fn spaced(high: f64, low: f64, n: usize, sigma: impl Fn(f64) -> f64) -> Result<Self> {
         // The ends are set, not computed, so that they are exact.
         Self::new(

@@ -14,6 +14,7 @@ pub mod error;
 pub mod jet;
 pub mod key;
 pub mod levels;
+pub mod likelihood;
 pub mod metric;
 pub mod model;
 pub mod net;

@@ -41,8 +41,7 @@ pub trait Score: Send + Sync {
     /// # Panics
     /// As [`Score::score_rows`]; if there are not as many levels as rows.
     fn score_rows_at(&self, x: &[f64], sigma: &[f64], out: &mut [f64]) {
-        let levels = vector(sigma.iter().map(|s| *s as f32).collect(), &self.device());
-        widen(self.score(single(x, self.dim(), &self.device()), &levels), out);
+        widen(self.score(single(x, self.dim(), &self.device()), &narrow(sigma, &self.device())), out);
     }
 
     /// log p_σ up to a constant in x, `[n]`, and the score, `[n, d]`, of rows `x`; `None`, and nothing is written, where the score is
@@ -87,16 +86,30 @@ pub trait ScoreJvp: Score {
         trace_along(self, x, sigma)
     }
 
-    /// The scores of rows `x` `[n, d]` at noise level σ into `score`, and the exact tr J of each into `trace` `[n]`, in double precision
-    /// where the score has it.
+    /// The scores of rows `x` `[n, d]` into `score`, and the exact tr J of each into `trace` `[n]`, row i at noise level `sigma[i]`, in double
+    /// precision where the score has it.
     ///
     /// # Panics
-    /// As [`Score::score_rows`]; if `trace` is not `[n]`.
-    fn trace_rows(&self, x: &[f64], sigma: f64, score: &mut [f64], trace: &mut [f64]) {
-        let (d, device) = (self.dim(), self.device());
-        let (s, tr) = self.trace(single(x, d, &device), &repeated(sigma as f32, x.len() / d, &device));
+    /// As [`Score::score_rows_at`]; if `trace` is not `[n]`.
+    fn trace_rows(&self, x: &[f64], sigma: &[f64], score: &mut [f64], trace: &mut [f64]) {
+        let (s, tr) = self.trace(single(x, self.dim(), &self.device()), &narrow(sigma, &self.device()));
         widen(s, score);
         widen(tr, trace);
+    }
+
+    /// The scores of rows `x` `[n, d]` into `score`, and vᵀJv for M directions a point, `v` `[n, M, d]`, into `curvature` `[n, M]`; row i at
+    /// noise level `sigma[i]`, in double precision where the score has it.
+    ///
+    /// # Panics
+    /// As [`Score::score_rows_at`]; if `v` and `curvature` do not agree.
+    fn curvature_rows(&self, x: &[f64], sigma: &[f64], v: &[f64], score: &mut [f64], curvature: &mut [f64]) {
+        let (d, n, device) = (self.dim(), sigma.len(), self.device());
+        // In a tensor direction m of point i is row m·n + i.
+        let m = curvature.len() / n.max(1);
+        let rows = (0..m * n).flat_map(|row| &v[(row % n * m + row / n) * d..][..d]).map(|v| *v as f32).collect();
+        let (s, c) = self.curvature(single(x, d, &device), &narrow(sigma, &device), matrix(rows, m * n, d, &device));
+        widen(s, score);
+        widen(c, curvature);
     }
 
     /// log p_σ(x) up to a constant in x, `[n]`; `None` where the score is not known to be a gradient.
@@ -138,6 +151,11 @@ pub trait LogDensity: Score {
 /// Rows as a tensor of single precision.
 fn single(x: &[f64], d: usize, device: &Device) -> Tensor<2> {
     matrix(x.iter().map(|v| *v as f32).collect(), x.len() / d, d, device)
+}
+
+/// Noise levels as a tensor of single precision.
+fn narrow(sigma: &[f64], device: &Device) -> Tensor<1> {
+    vector(sigma.iter().map(|s| *s as f32).collect(), device)
 }
 
 /// A tensor's numbers as double precision.

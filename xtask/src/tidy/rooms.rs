@@ -31,6 +31,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["objective"],
     &["train"],
     &["sample"],
+    &["likelihood"],
     &["metric"],
     &["diagnostic"],
     &["plot"],
@@ -54,6 +55,7 @@ const APART: &[(&str, &[&str])] = &[
     ("density", &["net", "jet", "model"]),
     ("objective", &["net", "model"]),
     ("sample", &["net", "jet", "model", "train"]),
+    ("likelihood", &["net", "jet", "model", "train"]),
 ];
 
 /// Where the rooms are.

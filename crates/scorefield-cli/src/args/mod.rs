@@ -1,6 +1,7 @@
 //! What may be typed: the global flags and the verbs. The arguments of a verb stand beside what it does, in `verb/`.
 
 mod offered;
+mod sampler;
 mod settings;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use offered::Offered;
+pub use sampler::SamplerArgs;
 pub use settings::Settings;
 
 use crate::verb;
@@ -59,14 +61,18 @@ pub struct Globals {
 pub enum Verb {
     Demo(verb::demo::Demo),
     Train(Box<verb::train::Train>),
-    Sample(verb::sample::Sample),
+    Sample(Box<verb::sample::Sample>),
     Score(verb::score::Score),
     Denoise(verb::denoise::Denoise),
+    Likelihood(verb::likelihood::Likelihood),
+    Encode(verb::encode::Encode),
+    Decode(verb::decode::Decode),
     Fisher(verb::fisher::Fisher),
     Export(verb::export::Export),
     Import(verb::import::Import),
     Verify(verb::verify::Verify),
     List(verb::list::List),
+    Reproduce(verb::reproduce::Reproduce),
     Runs(verb::runs::Runs),
     Doctor(verb::doctor::Doctor),
     Bench(verb::bench::Bench),
@@ -82,11 +88,15 @@ impl Verb {
             Self::Sample(_) => "sample",
             Self::Score(_) => "score",
             Self::Denoise(_) => "denoise",
+            Self::Likelihood(_) => "likelihood",
+            Self::Encode(_) => "encode",
+            Self::Decode(_) => "decode",
             Self::Fisher(_) => "fisher",
             Self::Export(_) => "export",
             Self::Import(_) => "import",
             Self::Verify(_) => "verify",
             Self::List(_) => "list",
+            Self::Reproduce(_) => "reproduce",
             Self::Runs(_) => "runs",
             Self::Doctor(_) => "doctor",
             Self::Bench(_) => "bench",

@@ -15,6 +15,7 @@ use scorefield::registry::lookup;
 
 use crate::args::Offered;
 use crate::output::Answer;
+use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::{Show, Sink, check_shape};
 use crate::{level, points, target};
@@ -106,8 +107,9 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         Removed::Level(sigma) => (format!("at σ = {}", words::number(*sigma)), ("sigma", sigma.to_string())),
         Removed::Already(noise, _) => (format!("of {}", noise.words()), ("noise", noise.words())),
     };
-    let hash = target.hash();
     let density = target.exact(0.0);
+    let record = Record::new("denoise", &args.target, &target, "--out", session).with(settings.0, settings.1);
+    let record = record.points(&noisy.values).done();
     sink.write(&Show {
         event: &event,
         clouds: &[Cloud { name: "noisy", points: &noisy.values }, Cloud { name: "denoised", points: &clean }],
@@ -115,13 +117,8 @@ pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
         exact: density.as_deref().filter(|_| matches!(removed, Removed::Level(_))).map(|density| (density, 0.0)),
         values: target.values(),
         title: &format!("{} denoised {said}", args.noisy),
-        metadata: &[
-            ("scorefield", env!("CARGO_PKG_VERSION")),
-            ("verb", "denoise"),
-            ("target", &args.target),
-            ("model", &hash),
-            (settings.0, &settings.1),
-        ],
+        across: None,
+        metadata: &by_reference(&record),
     })?;
     let text = format!(
         "denoised {} points {said}; they moved by {} per dimension (root mean square)\nwritten to {}\n",
@@ -141,7 +138,7 @@ fn removed(args: &Denoise, target: &Target, session: &Session) -> Result<Removed
     let kind = args.noise.as_deref().map(|name| lookup(OBSERVATIONS, "--noise", name)).transpose()?;
     let given = Given { sigma: args.sigma, gain: args.gain, shape: args.shape };
     // Gaussian noise on a model of noisy levels is what its levels are for.
-    if let Some(kind) = kind.filter(|kind| kind.name != "gaussian" || target.is_clean()) {
+    if let Some(kind) = kind.filter(|kind| kind.name != "gaussian" || target.is_clean() || target.knows_no_noise()) {
         return Ok(Removed::Already((kind.value)(&given)?, level::of_score(None, target, session)?));
     }
     for (flag, value, its) in [("--gain", given.gain, "poisson"), ("--shape", given.shape, "gamma")] {

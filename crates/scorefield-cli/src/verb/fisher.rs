@@ -39,7 +39,7 @@ pub struct Fisher {
     #[arg(value_name = "DATA")]
     data: String,
     /// How the loss is estimated, by the name of an objective; explicit needs DATA to be a density:…
-    /// [default: denoising, or implicit for a model without noise]
+    /// [default: denoising, or implicit for a model or a density without noise]
     #[arg(long, value_name = "NAME", value_parser = Offered::of(OBJECTIVES))]
     estimator: Option<String>,
     /// Directions a point of the sliced estimators
@@ -71,7 +71,7 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     }
     let target = target::open(&args.target, args.ema, session)?;
     let source = held_out(args, &target, session)?;
-    let usual = if target.is_clean() { "implicit" } else { "denoising" };
+    let usual = if target.is_clean() || target.knows_no_noise() { "implicit" } else { "denoising" };
     let method = lookup(OBJECTIVES, "--estimator", args.estimator.as_deref().unwrap_or(usual))?;
     let asked: Vec<Option<f64>> = if args.sigma.is_empty() { vec![None] } else { args.sigma.iter().copied().map(Some).collect() };
     let mut levels = Vec::new();

@@ -2,13 +2,17 @@
 
 pub mod bench;
 pub mod completions;
+pub mod decode;
 pub mod demo;
 pub mod denoise;
 pub mod doctor;
+pub mod encode;
 pub mod export;
 pub mod fisher;
 pub mod import;
+pub mod likelihood;
 pub mod list;
+pub mod reproduce;
 pub mod runs;
 pub mod sample;
 pub mod score;
@@ -28,11 +32,15 @@ pub const NAMES: &[&str] = &[
     "sample",
     "score",
     "denoise",
+    "likelihood",
+    "encode",
+    "decode",
     "fisher",
     "export",
     "import",
     "verify",
     "list",
+    "reproduce",
     "runs",
     "doctor",
     "bench",
@@ -50,11 +58,15 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Sample(args) => sample::run(args, session),
         Verb::Score(args) => score::run(args, session),
         Verb::Denoise(args) => denoise::run(args, session),
+        Verb::Likelihood(args) => likelihood::run(args, session),
+        Verb::Encode(args) => encode::run(args, session),
+        Verb::Decode(args) => decode::run(args, session),
         Verb::Fisher(args) => fisher::run(args, session),
         Verb::Export(args) => export::run(args, session),
         Verb::Import(args) => import::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::List(args) => list::run(args, session),
+        Verb::Reproduce(args) => reproduce::run(args, session),
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor(args) => doctor::run(args, session),
         Verb::Bench(args) => bench::run(args, session),

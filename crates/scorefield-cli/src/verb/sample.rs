@@ -4,18 +4,20 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use scorefield::data::write::ArrayWriter;
 use scorefield::diagnostic::chains::{Draws, Trace};
 use scorefield::error::{Error, Result};
 use scorefield::plot::Cloud;
 use scorefield::recipe::Target;
 use scorefield::sample::{
-    Asked, Draw, Drawn, Kept, Kind, Ready, SAMPLERS, Start, StepSizes, Tuned, advise, divergence, draw, tune,
+    self, Asked, Draw, Kind, Ready, SAMPLERS, Start, StepSizes, Totals, Tuned, advise, divergence, draw_parts, tune,
 };
 
-use crate::args::Offered;
+use crate::args::{Offered, SamplerArgs};
 use crate::chains::Chains;
+use crate::gathered::{Gathered, Kept};
 use crate::output::Answer;
-use crate::progress::Progress;
+use crate::record::{Record, by_reference};
 use crate::session::{Session, variable};
 use crate::sink::{self, Show, Sink};
 use crate::statistics::{MANY, ModeWeights, Moments};
@@ -31,7 +33,8 @@ Examples:
   scorefield sample density:funnel -n 64 --sampler hmc --path 3 --chains-plot funnel
   scorefield sample density:mixture -n 1280 --sampler annealed --sigma-max 20 --sigma-min 1 --levels 10 --start uniform:-8:8
 
-Sample i depends only on the model, the sampler's settings, the seed and i. Without -o, statistics are printed and nothing is written.";
+Sample i depends only on the model, the sampler's settings, the seed and i. A .npy, .csv or .parquet file is written as the samples come: a
+million need no more memory than a thousand, and Ctrl-C leaves a file of those that are there. Without -o, statistics are printed.";
 
 /// Draw samples from a trained model or an exact density.
 #[derive(Args, Debug)]
@@ -52,41 +55,10 @@ pub struct Sample {
     /// The sampler [default: heun for a model of many levels of Gaussian noise, langevin otherwise]
     #[arg(long, value_name = "NAME", value_parser = Offered::of(SAMPLERS), help_heading = "Sampler")]
     sampler: Option<String>,
-    /// Steps: levels of a solver, length of a chain, steps a level of annealed
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    steps: Option<usize>,
-    /// Step size of a chain (of annealed at its last level), or `auto`: found by short runs with a Metropolis test
-    #[arg(long, value_name = "X|auto", allow_negative_numbers = true, help_heading = "Sampler")]
-    epsilon: Option<String>,
-    /// The one noise level of a chain
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma: Option<f64>,
-    /// The smallest noise level of a ladder
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma_min: Option<f64>,
-    /// The largest noise level of a ladder
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    sigma_max: Option<f64>,
-    /// Noise levels of annealed, replicas of tempering
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    levels: Option<usize>,
-    /// Leave out the denoising step at the end of annealed
-    #[arg(long, help_heading = "Sampler")]
-    no_denoise: bool,
-    /// Steps before those that count, in which mala, hmc and tempering find step sizes [default: half of --steps; 0 with --epsilon]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Sampler")]
-    warmup: Option<usize>,
-    /// Leapfrog steps of a path of hmc [default: 10]
-    #[arg(long, value_name = "L", allow_negative_numbers = true, help_heading = "Sampler")]
-    leapfrog: Option<usize>,
-    /// Length of a path of hmc, instead of --leapfrog
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    path: Option<f64>,
-    /// Friction of underdamped [default: 0.15/epsilon]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Sampler")]
-    friction: Option<f64>,
+    #[command(flatten)]
+    asked: SamplerArgs,
     /// Of tempering and annealed: measure the ladder of levels, and say where it is too coarse
-    #[arg(long, help_heading = "Sampler")]
+    #[arg(long, help_heading = "Chains")]
     advise: bool,
     /// Write the course of the first chains, at most 64, as [chains, draws, d]: .npy
     #[arg(long, value_name = "FILE", help_heading = "Chains")]
@@ -108,45 +80,53 @@ const MOST_ROWS: u64 = 1 << 40;
 /// Does it.
 ///
 /// # Errors
-/// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption.
+/// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption (what was drawn is kept).
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
-    let asked = asked(args)?;
     let target = target::open(&args.target, args.ema, session)?;
-    check_size(args, target.event().len())?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
+    check_size(args, target.event().len(), sink.as_ref())?;
     let name = args.sampler.clone().or_else(|| variable("SCOREFIELD_SAMPLER"));
+    let asked = args.asked.asked(target.sampler_entry(name.as_deref())?)?;
     let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
     let start = if args.start == "normal" { target.start() } else { Start::parse_uniform(&args.start)? };
 
     let mut request = Draw { n: args.n, from: args.from, seed: session.seed(), start, start_sigma: ready.start_sigma };
-    let kept = ready.sampler.kept();
-    args.check_chains(sampler, kept)?;
+    args.check_chains(sampler, ready.sampler.kept())?;
     let found = tuned(args, &target, sampler, &asked, &request)?;
-    let ready = match &found {
-        Some(found) => target.sampler(Some(sampler), &Asked { epsilon: Some(found.epsilon), ..asked })?.1,
-        None => ready,
-    };
+    let asked = Asked { epsilon: asked.epsilon.or(found.map(|found| found.epsilon)), ..asked };
+    let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
     request.start_sigma = ready.start_sigma;
     let advice = args.advise.then(|| advise(target.score(), &*ready.sampler, &request)).transpose()?;
 
     let mut progress = session.progress();
+    let mut drawn = Gathered::new(&target, sink.as_ref(), args.n)?;
+    // Fewer draws than four say nothing of a chain.
+    let course = ready.sampler.kept().filter(|kept| kept.steps >= 4);
     let began = Instant::now();
-    let (mut drawn, trace) = drawn(&target, &ready, &request, &mut progress)?;
+    let mut trace = Trace::new(course.unwrap_or_default(), args.from, args.n, target.event().len(), &mut progress);
+    let (totals, ended) =
+        draw_parts(target.score(), &*ready.sampler, &request, &mut trace, |part, first| drawn.take(&target, &part, first));
+    let steps = trace.steps();
+    let course = course.map(|_| trace.draws());
     let seconds = began.elapsed().as_secs_f64();
     progress.clear();
-    let mut points = drawn.single();
-    if let Some(map) = target.standardise() {
-        map.invert(&mut points);
+    let stopped = matches!(ended, Err(Error::Interrupted { .. })) && totals.rows > 0;
+    if !stopped {
+        ended?;
     }
-    // Finite in standard units and double precision need not be finite in data units and single.
-    drawn.diverged = not_finite(&points, target.event().len(), args.from);
-    check_divergence(&drawn, args, session, &|row| divergence(target.score(), &*ready.sampler, &request, row))?;
-    let chains = trace.map(|(draws, steps)| look(draws, steps, &target, &drawn, args.n, seconds)).transpose()?;
-    let set = Set { args, target: &target, sampler, ready: &ready, drawn: &drawn, points: &points, seconds };
-    if let Some(sink) = &sink {
-        set.write(sink, session)?;
+    check_divergence(&drawn, &totals, args, session, &|row| divergence(target.score(), &*ready.sampler, &request, row))?;
+    let sigma = totals.sigma;
+    let Gathered { kept, moments, modes, diverged, first_diverged } = drawn;
+    let set = Set { args, target: &target, sampler, ready: &ready, totals, seconds, epsilon: asked.epsilon };
+    match (&sink, kept) {
+        (Some(sink), Kept::Points(points)) => set.draw(sink, &points, session)?,
+        (_, Kept::File(writer)) => set.finish(*writer, session)?,
+        _ => {}
     }
-    let mut answer = set.answer();
+    if stopped {
+        return Err(set.interrupted());
+    }
+    let mut answer = set.answer(&moments, modes.and_then(|modes| modes.weights()), diverged, &first_diverged);
     if let Some(found) = found {
         answer.text += &format!("{found}\n");
         answer = answer.with("tuning", found);
@@ -155,57 +135,28 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
         answer.text += &advice.to_string();
         answer = answer.with("advice", advice);
     }
-    if let Some(chains) = chains {
-        let name = |j: usize| coordinate(&target, j);
-        if let Some(warning) = chains.warning(&name) {
-            session.warn(&warning);
-        }
-        answer.text += &chains.text();
-        answer = chains.fields(answer);
-        if let Some(path) = &args.trace {
-            chains.write(path)?;
-            answer.text += &format!("the chains' course is in {}\n", path.display());
-        }
-        if let Some(folder) = &args.chains_plot {
-            let written: Vec<String> = chains.pictures(folder, &name)?.iter().map(|p| p.display().to_string()).collect();
-            answer.text += &format!("pictures of the chains: {}\n", written.join(", "));
-            answer = answer.with("chains_plot", written);
-        }
+    match course {
+        None => Ok(answer),
+        Some(draws) => args.with_chains(answer, look(draws?, steps, &target, sigma, args.n, seconds)?, &target, session),
     }
-    Ok(answer)
-}
-
-/// Whether chains are to be looked at, with their draws and the steps of these.
-type Course = Option<(Draws, (usize, usize))>;
-
-/// Draws, and keeps the course of the first chains where the sampler makes chains.
-fn drawn(target: &Target, ready: &Ready, request: &Draw, progress: &mut Progress) -> Result<(Drawn, Course)> {
-    // Fewer draws than four say nothing.
-    let Some(kept) = ready.sampler.kept().filter(|kept| kept.steps >= 4) else {
-        return Ok((draw(target.score(), &*ready.sampler, request, progress)?, None));
-    };
-    let mut trace = Trace::new(kept, request.from, request.n, target.event().len(), progress);
-    let drawn = draw(target.score(), &*ready.sampler, request, &mut trace)?;
-    let steps = trace.steps();
-    Ok((drawn, Some((trace.draws()?, steps))))
 }
 
 /// The chains in data units, measured.
-fn look(mut draws: Draws, steps: (usize, usize), target: &Target, drawn: &Drawn, n: usize, seconds: f64) -> Result<Chains> {
+fn look(mut draws: Draws, steps: (usize, usize), target: &Target, sigma: f64, n: usize, seconds: f64) -> Result<Chains> {
     if let Some(map) = target.standardise() {
         for row in draws.values.chunks_exact_mut(draws.d) {
             let columns = row.iter_mut().zip(&map.std).zip(&map.mean);
             columns.for_each(|((x, std), mean)| *x = f64::from(*mean) + f64::from(*std) * *x);
         }
     }
-    let density = target.exact(drawn.sigma);
-    let mixture = density.as_deref().and_then(|density| density.as_mixture()).map(|mixture| (mixture, drawn.sigma));
+    let density = target.exact(sigma);
+    let mixture = density.as_deref().and_then(|density| density.as_mixture()).map(|mixture| (mixture, sigma));
     Chains::new(draws, steps, n, seconds, mixture)
 }
 
 /// What `--epsilon auto` finds, for samplers that do not find their step themselves.
 fn tuned(args: &Sample, target: &Target, sampler: &str, asked: &Asked, request: &Draw) -> Result<Option<Tuned>> {
-    if !args.is_auto() || ADAPTING.contains(&sampler) {
+    if !args.asked.is_auto() || ADAPTING.contains(&sampler) {
         return Ok(None);
     }
     let Some(kind) = Kind::of(sampler) else {
@@ -216,24 +167,19 @@ fn tuned(args: &Sample, target: &Target, sampler: &str, asked: &Asked, request: 
         ));
     };
     let (low, _) = target.sigma_range();
-    let sigma = asked.range.1.filter(|_| kind == Kind::Annealed).or(asked.sigma).unwrap_or(low);
+    let sigma = match kind {
+        Kind::Annealed => target.sampler(Some(sampler), asked)?.1.sampler.levels().last().copied().unwrap_or(low),
+        _ => asked.sigma.unwrap_or(low),
+    };
     tune(target.score(), kind, sigma, request).map(Some)
 }
 
 /// Samplers that find their step size by themselves.
 const ADAPTING: [&str; 3] = ["mala", "hmc", "tempering"];
 
-fn coordinate(target: &Target, j: usize) -> String {
-    target.columns().and_then(|c| c.get(j).cloned()).unwrap_or_else(|| format!("x{j}"))
-}
-
 impl Sample {
-    fn is_auto(&self) -> bool {
-        self.epsilon.as_deref().is_some_and(|e| e.trim() == "auto")
-    }
-
     /// Refuses what only chains have where there are none, and places that cannot be written, before the work.
-    fn check_chains(&self, sampler: &str, kept: Option<Kept>) -> Result<()> {
+    fn check_chains(&self, sampler: &str, kept: Option<sample::Kept>) -> Result<()> {
         let given = [("--trace", self.trace.is_some()), ("--chains-plot", self.chains_plot.is_some())];
         if let Some((flag, _)) = given.iter().find(|(_, given)| *given && kept.is_none_or(|k| k.steps < 4)) {
             return Err(Error::setting(*flag, "a Markov chain of at least 8 steps, as --sampler langevin", sampler));
@@ -249,36 +195,29 @@ impl Sample {
         }
         Ok(())
     }
-}
 
-fn asked(args: &Sample) -> Result<Asked> {
-    let number = |what: &str, text: &str| {
-        let text = text.trim();
-        match text {
-            "auto" => Ok(None),
-            _ => text.parse().map(Some).map_err(|_| Error::setting(what, "a number, or auto", format!("{text:?}"))),
+    /// The answer with what is said of the chains, and their files.
+    fn with_chains(&self, mut answer: Answer, chains: Chains, target: &Target, session: &Session) -> Result<Answer> {
+        let name = |j: usize| target.columns().and_then(|c| c.get(j).cloned()).unwrap_or_else(|| format!("x{j}"));
+        if let Some(warning) = chains.warning(&name) {
+            session.warn(&warning);
         }
-    };
-    let epsilon = match (&args.epsilon, variable("SCOREFIELD_EPSILON")) {
-        (Some(text), _) => number("--epsilon", text)?,
-        (None, Some(text)) => number("SCOREFIELD_EPSILON", &text)?,
-        (None, None) => None,
-    };
-    Ok(Asked {
-        steps: args.steps,
-        epsilon,
-        sigma: args.sigma,
-        range: (args.sigma_max, args.sigma_min),
-        levels: args.levels,
-        denoise: !args.no_denoise,
-        warmup: args.warmup,
-        leapfrog: args.leapfrog,
-        path: args.path,
-        friction: args.friction,
-    })
+        answer.text += &chains.text();
+        answer = chains.fields(answer);
+        if let Some(path) = &self.trace {
+            chains.write(path)?;
+            answer.text += &format!("the chains' course is in {}\n", path.display());
+        }
+        if let Some(folder) = &self.chains_plot {
+            let written: Vec<String> = chains.pictures(folder, &name)?.iter().map(|p| p.display().to_string()).collect();
+            answer.text += &format!("pictures of the chains: {}\n", written.join(", "));
+            answer = answer.with("chains_plot", written);
+        }
+        Ok(answer)
+    }
 }
 
-fn check_size(args: &Sample, d: usize) -> Result<()> {
+fn check_size(args: &Sample, d: usize, sink: Option<&Sink>) -> Result<()> {
     if args.n == 0 {
         return Err(Error::setting("-n", "at least 1", 0));
     }
@@ -286,28 +225,32 @@ fn check_size(args: &Sample, d: usize) -> Result<()> {
     if rows.is_none() {
         return Err(Error::setting("--from, -n", "together at most 2^40", format!("{}, {}", args.from, args.n)));
     }
-    // The points, and once more on their way to a file.
+    if sink.is_none_or(|sink| !sink.is_picture()) {
+        return Ok(());
+    }
+    // The points of a picture, and once more as what is drawn of them.
     let bytes = args.n as u64 * d as u64 * 8;
     match scorefield_kernels::machine::memory() {
         Some(memory) if bytes > memory.available => Err(Error::setting(
             "-n",
-            format!("a set that fits into memory ({} are free)", words::bytes(memory.available)),
+            format!("a picture that fits into memory ({} are free)", words::bytes(memory.available)),
             format!("{}, which takes {}", args.n, words::bytes(bytes)),
         )
-        .with_hint("draw it in parts with --from")),
+        .with_hint("write that many to a .npy file")),
         _ => Ok(()),
     }
 }
 
-fn not_finite(points: &[f32], d: usize, from: u64) -> Vec<u64> {
-    let rows = points.chunks_exact(d).zip(from..);
-    rows.filter(|(row, _)| row.iter().any(|v| !v.is_finite())).map(|(_, i)| i).collect()
-}
-
 /// Names the samples that are not finite. They stay in the file, so that sample i is at its place.
-fn check_divergence(drawn: &Drawn, args: &Sample, session: &Session, step: &dyn Fn(u64) -> Result<Option<usize>>) -> Result<()> {
-    let k = drawn.diverged.len();
-    if k == args.n {
+fn check_divergence(
+    drawn: &Gathered,
+    totals: &Totals,
+    args: &Sample,
+    session: &Session,
+    step: &dyn Fn(u64) -> Result<Option<usize>>,
+) -> Result<()> {
+    let k = drawn.diverged;
+    if k == totals.rows {
         return Err(Error::failed("sampling", format!("all {k} samples diverged: none is finite"))
             .with_hint("take a smaller --epsilon or more --steps; nothing was written"));
     }
@@ -318,10 +261,10 @@ fn check_divergence(drawn: &Drawn, args: &Sample, session: &Session, step: &dyn 
                 None => row.to_string(),
             })
         };
-        let first: Vec<String> = drawn.diverged.iter().take(5).map(named).collect::<Result<_>>()?;
-        let more = if k > first.len() { ", …" } else { "" };
+        let first: Vec<String> = drawn.first_diverged.iter().take(5).map(named).collect::<Result<_>>()?;
+        let more = if k > first.len() as u64 { ", …" } else { "" };
         let kept = if args.out.is_some() { "; the file holds them as they are" } else { "" };
-        session.warn(&format!("{k} of {} samples diverged and are not finite: {}{more}{kept}", args.n, first.join(", ")));
+        session.warn(&format!("{k} of {} samples diverged and are not finite: {}{more}{kept}", totals.rows, first.join(", ")));
     }
     Ok(())
 }
@@ -332,65 +275,92 @@ struct Set<'a> {
     target: &'a Target,
     sampler: &'static str,
     ready: &'a Ready,
-    drawn: &'a Drawn,
-    /// What was drawn, in data units and single precision.
-    points: &'a [f32],
+    totals: Totals,
     seconds: f64,
+    /// The step that was asked for.
+    epsilon: Option<f64>,
 }
 
 impl Set<'_> {
-    fn write(&self, sink: &Sink, session: &Session) -> Result<()> {
-        let (args, target) = (self.args, self.target);
-        let density = target.exact(self.drawn.sigma);
-        let (seed, from, n, hash) = (session.seed().to_string(), args.from.to_string(), args.n.to_string(), target.hash());
-        let title = format!("{} samples of {}, by {}", words::count(args.n as u64), args.target, self.sampler);
+    /// The picture of the points.
+    fn draw(&self, sink: &Sink, points: &[f32], session: &Session) -> Result<()> {
+        let (args, target, sigma) = (self.args, self.target, self.totals.sigma);
+        let density = target.exact(sigma);
+        let record = self.record(session).done();
+        let title = format!("{} samples of {}, by {}", words::count(self.totals.rows), args.target, self.sampler);
         sink.write(&Show {
             event: &target.event(),
-            clouds: &[Cloud { name: "", points: self.points }],
+            clouds: &[Cloud { name: "", points }],
             columns: target.columns(),
-            exact: density.as_deref().map(|density| (density, self.drawn.sigma)),
+            exact: density.as_deref().map(|density| (density, sigma)),
             values: target.values(),
             title: &title,
-            metadata: &[
-                ("scorefield", env!("CARGO_PKG_VERSION")),
-                ("verb", "sample"),
-                ("target", &args.target),
-                ("model", &hash),
-                ("sampler", self.sampler),
-                ("settings", &self.ready.settings),
-                ("start", &args.start),
-                ("seed", &seed),
-                ("from", &from),
-                ("n", &n),
-            ],
+            across: None,
+            metadata: &by_reference(&record),
         })
+    }
+
+    /// Completes the file of numbers.
+    fn finish(&self, mut writer: ArrayWriter, session: &Session) -> Result<()> {
+        if self.totals.rows < self.args.n as u64 {
+            writer.cut()?;
+        }
+        writer.finish_recorded(&by_reference(&self.record(session).done()))
+    }
+
+    fn interrupted(&self) -> Error {
+        let (rows, n) = (self.totals.rows, self.args.n as u64);
+        let (done, all) = (words::count(rows), words::count(n));
+        let saved = match &self.args.out {
+            Some(out) => format!(
+                "{done} of {all} samples are in {}; the others: --from {} -n {} into another file",
+                out.display(),
+                self.args.from + rows,
+                n - rows
+            ),
+            None => format!("{done} of {all} samples were drawn, and there was no file to write them to"),
+        };
+        Error::Interrupted { saved }
+    }
+
+    fn record(&self, session: &Session) -> Record {
+        let args = self.args;
+        let record = Record::new("sample", &args.target, self.target, "--out", session);
+        let record = record.with("sampler", self.sampler).with("settings", &self.ready.settings).with("start", &args.start);
+        let record = record.with("from", args.from).with("n", self.totals.rows).flag("--sampler", self.sampler);
+        // It may have come from the environment.
+        let record = match self.epsilon {
+            Some(epsilon) => record.flag("--epsilon", epsilon),
+            None => record,
+        };
+        record.flag("--from", args.from).flag("--number", self.totals.rows)
     }
 
     /// Acceptance, step sizes and exchanges, where the sampler has them.
     fn moves(&self) -> String {
         let mut text = String::new();
-        if let Some(acceptance) = self.drawn.acceptance {
+        if let Some(acceptance) = self.totals.acceptance {
             text += &format!("acceptance {acceptance:.3}");
-            if let Some(StepSizes { least, mean, greatest }) = self.drawn.step_sizes {
+            if let Some(StepSizes { least, mean, greatest }) = self.totals.step_sizes {
                 let [least, mean, greatest] = [least, mean, greatest].map(words::number);
                 text += &format!(", ε {mean} ({least} to {greatest} among the chains)");
             }
             text.push('\n');
         }
-        if !self.drawn.exchange_rates.is_empty() {
-            let rates: Vec<String> = self.drawn.exchange_rates.iter().map(|r| format!("{r:.2}")).collect();
+        if !self.totals.exchange_rates.is_empty() {
+            let rates: Vec<String> = self.totals.exchange_rates.iter().map(|r| format!("{r:.2}")).collect();
             text += &format!("exchanges between neighbouring levels: {}\n", rates.join(", "));
         }
         text
     }
 
-    fn answer(&self) -> Answer {
-        let (n, d) = (self.args.n, self.target.event().len());
+    fn answer(&self, moments: &Moments, modes: Option<ModeWeights>, diverged: u64, first_diverged: &[u64]) -> Answer {
+        let (n, d) = (self.totals.rows, self.target.event().len());
         let rate = n as f64 / self.seconds;
-        let evaluations = self.drawn.evaluations;
+        let evaluations = self.totals.evaluations;
         let mut text = format!(
             "{} samples by {} in {} ({}/s, {evaluations} network evaluations each)\n{}: {}\n",
-            words::count(n as u64),
+            words::count(n),
             self.sampler,
             words::seconds(self.seconds),
             words::rate(rate),
@@ -398,7 +368,6 @@ impl Set<'_> {
             self.ready.settings
         );
         text += &self.moves();
-        let moments = Moments::of(self.points, d);
         text += &moments.text(self.target);
         let mut answer = Answer::default()
             .with("target", &self.args.target)
@@ -410,18 +379,19 @@ impl Set<'_> {
             .with("settings", &self.ready.settings)
             .with("network_evaluations", evaluations)
             .with("samples_per_second", rate)
-            .with("acceptance", self.drawn.acceptance)
-            .with("step_sizes", self.drawn.step_sizes)
-            .with("exchange_rates", &self.drawn.exchange_rates)
-            .with("diverged", self.drawn.diverged.len())
-            .with("diverged_rows", &self.drawn.diverged[..self.drawn.diverged.len().min(100)])
+            .with("diverged", diverged)
+            .with("diverged_rows", first_diverged)
             .with("out", &self.args.out);
-        if d <= MANY {
-            answer = answer.with("mean", &moments.mean).with("std", &moments.std);
+        if let Some(acceptance) = self.totals.acceptance {
+            answer = answer.with("acceptance", acceptance).with("step_sizes", self.totals.step_sizes);
         }
-        let density = self.target.exact(self.drawn.sigma);
-        let mixture = density.as_deref().and_then(|density| density.as_mixture());
-        if let Some(weights) = mixture.and_then(|mixture| ModeWeights::of(self.points, mixture, self.drawn.sigma)) {
+        if !self.totals.exchange_rates.is_empty() {
+            answer = answer.with("exchange_rates", &self.totals.exchange_rates);
+        }
+        if d <= MANY {
+            answer = answer.with("mean", moments.mean()).with("std", moments.std());
+        }
+        if let Some(weights) = modes {
             text += &weights.text();
             answer = answer.with_all(&weights);
         }

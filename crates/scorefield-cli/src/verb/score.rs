@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use clap::Args;
 use scorefield::data::EventShape;
-use scorefield::data::write::write_array;
+use scorefield::data::write::write_recorded;
 use scorefield::density::Constant;
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Backdrop, ScoreField, field};
 use scorefield::recipe::Target;
 
 use crate::output::Answer;
+use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::{Sink, check_place, is_picture};
 use crate::{level, plane, points, target};
@@ -89,7 +90,9 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
         text += &format!("log p of {n} points at σ = {}{constant}: mean {}\n", words::number(sigma), words::number(mean));
         answer = answer.with("n", points.n).with("mean_log_density", mean);
         if let Some(sink) = &sink {
-            write_array(sink.path(), &logs, &[points.n, 1], Some(&["log_density".to_owned()]))?;
+            let record = record(args, &target, sigma, "--out", &points.values, session);
+            let columns = ["log_density".to_owned()];
+            write_recorded(sink.path(), &logs, &[points.n, 1], Some(&columns), &by_reference(&record))?;
             text += &format!("written to {}\n", sink.path().display());
             answer = answer.with("out", sink.path());
         }
@@ -104,13 +107,14 @@ pub fn run(args: &Score, session: &Session) -> Result<Answer> {
         text += &format!("score of {n} points at σ = {}: mean norm {}\n", words::number(sigma), words::number(mean_norm));
         answer = answer.with("n", points.n).with("mean_norm", mean_norm).with("points_per_second", points.n as f64 / seconds);
         if let Some(sink) = &sink {
-            write_array(sink.path(), &scores, &[points.n, d], points.columns.as_deref())?;
+            let record = record(args, &target, sigma, "--out", &points.values, session);
+            write_recorded(sink.path(), &scores, &[points.n, d], points.columns.as_deref(), &by_reference(&record))?;
             text += &format!("written to {}\n", sink.path().display());
             answer = answer.with("out", sink.path());
         }
     }
     if let Some(path) = &args.picture {
-        draw(args, path, &target, sigma, points.as_ref().map_or(&[], |points| &points.values))?;
+        draw(args, path, &target, sigma, points.as_ref().map_or(&[], |points| &points.values), session)?;
         text += &format!("field of arrows drawn to {}\n", path.display());
         answer = answer.with("picture", path);
     }
@@ -127,11 +131,12 @@ fn check_picture(path: &Path, target: &Target) -> Result<()> {
     check_place(path)
 }
 
-fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) -> Result<()> {
+fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32], session: &Session) -> Result<()> {
     let density = target.exact(sigma);
     let exact = density.as_deref().map(|density| (density, sigma));
     let range @ [x, y] = match (points, exact) {
-        ([], None) => around(target, sigma),
+        // Where no points and no draws say where it lies.
+        ([], exact) if exact.is_none() || target.knows_no_noise() => around(target, sigma),
         _ => plane::range(points, exact),
     };
     let scores = points::scores(target, &ScoreField::nodes(x, y, ARROWS, ARROWS), sigma);
@@ -141,7 +146,7 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
         _ => None,
     };
     let [x_label, y_label] = plane::labels(target.columns());
-    let (level, hash) = (sigma.to_string(), target.hash());
+    let record = record(args, target, sigma, "--picture", points, session);
     let picture = field(&ScoreField {
         title: &format!(
             "{} of {} at σ = {}",
@@ -161,16 +166,19 @@ fn draw(args: &Score, path: &Path, target: &Target, sigma: f64, points: &[f32]) 
         x_label: &x_label,
         y_label: &y_label,
     })?;
-    picture.save(
-        path,
-        &[
-            ("scorefield", env!("CARGO_PKG_VERSION")),
-            ("verb", "score"),
-            ("target", &args.target),
-            ("model", &hash),
-            ("sigma", &level),
-        ],
-    )
+    picture.save(path, &by_reference(&record))
+}
+
+/// What the file that is written under the flag `out` says of its making.
+fn record(
+    args: &Score,
+    target: &Target,
+    sigma: f64,
+    out: &str,
+    points: &[f32],
+    session: &Session,
+) -> Vec<(&'static str, String)> {
+    Record::new("score", &args.target, target, out, session).with("sigma", sigma).points(points).done()
 }
 
 /// Three standard deviations about the mean of what the target learned from, which its start knows.

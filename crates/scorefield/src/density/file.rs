@@ -1,6 +1,6 @@
-//! A mixture written in a file: the TOML form of the contract.
+//! A density written in a file: TOML of `kind` "mixture", its components, or of `kind` "formula", its logarithm.
 
-use super::{Component, Exact, Mixture};
+use super::{Component, Exact, Mixture, formula};
 use crate::error::{Error, Result};
 use crate::registry::nearest;
 use serde::Deserialize;
@@ -10,10 +10,17 @@ use std::sync::Arc;
 /// A description of a density is small; anything larger is not one.
 const MAX_BYTES: u64 = 16 << 20;
 
+/// What decides how the rest is read.
+#[derive(Deserialize)]
+struct Headline {
+    kind: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    kind: String,
+    #[serde(rename = "kind")]
+    _kind: String,
     #[serde(default)]
     component: Vec<RawComponent>,
 }
@@ -27,20 +34,37 @@ struct RawComponent {
     std: Option<f64>,
 }
 
-/// Reads a mixture file.
+/// The kinds of density that a file may describe.
+const KINDS: &[&str] = &["mixture", "formula"];
+/// The fields of a mixture.
+const FIELDS: &[&str] = &["kind", "component", "weight", "mean", "cov", "std"];
+
+/// Reads a density file.
 ///
 /// # Errors
-/// A file that cannot be read, is not TOML, has other fields, or does not describe a mixture.
+/// A file that cannot be read, is not TOML, has other fields, or does not describe a density.
 pub(super) fn read(path: &Path) -> Result<Arc<dyn Exact>> {
     let bytes = std::fs::metadata(path).map_err(|e| Error::read(path, &e))?.len();
     if bytes > MAX_BYTES {
         return Err(Error::file(path, format!("a density file of at most {MAX_BYTES} bytes was expected, this has {bytes}")));
     }
     let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, &e))?;
-    let raw: Raw = toml::from_str(&text).map_err(|e| explain(path, &text, &e))?;
-    if raw.kind != "mixture" {
-        return Err(Error::file_at(path, "kind", format!("expected \"mixture\", got {:?}", raw.kind)));
+    let headline =
+        toml::from_str::<Headline>(&text).map_err(|e| explain(path, &text, &e, &[FIELDS, formula::FIELDS].concat()))?;
+    match headline.kind.as_str() {
+        "mixture" => mixture(path, toml::from_str(&text).map_err(|e| explain(path, &text, &e, FIELDS))?),
+        "formula" => formula::read(path, toml::from_str(&text).map_err(|e| explain(path, &text, &e, formula::FIELDS))?),
+        other => {
+            let error = Error::file_at(path, "kind", format!("expected one of {}, got {other:?}", KINDS.join(", ")));
+            Err(match nearest(other, KINDS.iter().copied()) {
+                Some(near) => error.with_hint(format!("did you mean {near}?")),
+                None => error,
+            })
+        }
     }
+}
+
+fn mixture(path: &Path, raw: Raw) -> Result<Arc<dyn Exact>> {
     let components = raw.component.into_iter().enumerate().map(|(k, c)| {
         let place = format!("component {}", k + 1);
         match (c.cov, c.std) {
@@ -54,11 +78,11 @@ pub(super) fn read(path: &Path) -> Result<Arc<dyn Exact>> {
     Ok(Arc::new(mixture))
 }
 
-fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Error {
+fn explain(path: &Path, text: &str, error: &toml::de::Error, fields: &[&'static str]) -> Error {
     let line = error.span().map(|s| format!("line {}", text[..s.start.min(text.len())].matches('\n').count() + 1));
     let message = error.message().to_owned();
     let misspelt = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next());
-    let near = misspelt.and_then(|m| nearest(m, ["kind", "component", "weight", "mean", "cov", "std"]));
+    let near = misspelt.and_then(|m| nearest(m, fields.iter().copied()));
     let e = match line {
         Some(line) => Error::file_at(path, line, message.clone()),
         None => Error::file(path, message.clone()),

@@ -134,14 +134,31 @@ impl Mixture {
         top + sum.ln()
     }
 
-    /// [`Mixture::evaluate`] for each row of `x`, told with its number, its log p, its score and its work.
-    fn each(&self, x: &[f64], sigma: f64, score: &mut [f64], mut tell: impl FnMut(usize, f64, &[f64], &Work)) {
-        assert_eq!(x.len(), score.len(), "a score for each point");
+    /// [`Mixture::evaluate`] for each row of `x` at its own level, told with its number, its score and its work.
+    fn each_at(&self, x: &[f64], sigma: &[f64], score: &mut [f64], mut tell: impl FnMut(usize, &[f64], &Work)) {
+        assert_eq!((x.len(), score.len()), (sigma.len() * self.dim, x.len()), "a level and a score for each point");
         let mut work = Work::new(self);
         for (i, (row, score)) in x.chunks_exact(self.dim).zip(score.chunks_exact_mut(self.dim)).enumerate() {
-            let log = self.evaluate(row, sigma, &mut work, score);
-            tell(i, log, score, &work);
+            self.evaluate(row, sigma[i], &mut work, score);
+            tell(i, score, &work);
         }
+    }
+
+    /// vᵀJv at a point that was evaluated: Σ_k r_k((vᵀu_k)² − vᵀ(Σ_k + σ²I)⁻¹v) − (vᵀs)².
+    fn bend(&self, work: &Work, score: &[f64], noise: f64, v: impl Fn(usize) -> f64) -> f64 {
+        let d = self.dim;
+        let of_part = |((part, share), centred): ((&Part, &f64), &[f64])| {
+            let (mut slope, mut bend) = (0.0, 0.0);
+            for ((axis, c), variance) in part.axes.chunks(d).zip(centred).zip(&part.variances) {
+                let q: f64 = axis.iter().enumerate().map(|(j, a)| a * v(j)).sum();
+                slope -= q * c / (variance + noise);
+                bend += q * q / (variance + noise);
+            }
+            share * (slope * slope - bend)
+        };
+        let parts = self.parts.iter().zip(&work.share).zip(work.along.chunks(d));
+        let along: f64 = score.iter().enumerate().map(|(j, s)| s * v(j)).sum();
+        parts.map(of_part).sum::<f64>() - along * along
     }
 }
 
@@ -200,11 +217,7 @@ impl Score for Mixture {
     }
 
     fn score_rows_at(&self, x: &[f64], sigma: &[f64], out: &mut [f64]) {
-        assert_eq!(x.len(), sigma.len() * self.dim, "a level for each point");
-        let mut work = Work::new(self);
-        for ((row, sigma), out) in x.chunks_exact(self.dim).zip(sigma).zip(out.chunks_exact_mut(self.dim)) {
-            self.evaluate(row, *sigma, &mut work, out);
-        }
+        self.each_at(x, sigma, out, |_, _, _| {});
     }
 
     fn log_density_rows(&self, x: &[f64], sigma: f64, log_density: &mut [f64], score: &mut [f64]) -> Option<()> {
@@ -245,21 +258,9 @@ impl ScoreJvp for Mixture {
             |work, (i, (score, curvatures))| {
                 work.single(self, &rows[i * d..(i + 1) * d], levels[i]);
                 score.iter_mut().zip(&work.score).for_each(|(s, e)| *s = *e as f32);
-                let noise = f64::from(levels[i]).powi(2);
                 for (k, curvature) in curvatures.iter_mut().enumerate() {
                     let v = &directions[(k * n + i) * d..(k * n + i + 1) * d];
-                    let along: f64 = v.iter().zip(&work.score).map(|(v, s)| f64::from(*v) * s).sum();
-                    let of_part = |((part, share), centred): ((&Part, &f64), &[f64])| {
-                        let (mut slope, mut bend) = (0.0, 0.0);
-                        for ((axis, c), variance) in part.axes.chunks(d).zip(centred).zip(&part.variances) {
-                            let q: f64 = axis.iter().zip(v).map(|(a, v)| a * f64::from(*v)).sum();
-                            slope -= q * c / (variance + noise);
-                            bend += q * q / (variance + noise);
-                        }
-                        share * (slope * slope - bend)
-                    };
-                    let parts = self.parts.iter().zip(&work.share).zip(work.along.chunks(d));
-                    *curvature = (parts.map(of_part).sum::<f64>() - along * along) as f32;
+                    *curvature = self.bend(work, &work.score, f64::from(levels[i]).powi(2), |j| f64::from(v[j])) as f32;
                 }
             },
         );
@@ -267,15 +268,24 @@ impl ScoreJvp for Mixture {
     }
 
     /// tr J = Σ_k r_k(‖u_k‖² − tr (Σ_k + σ²I)⁻¹) − ‖s‖².
-    fn trace_rows(&self, x: &[f64], sigma: f64, score: &mut [f64], trace: &mut [f64]) {
-        let noise = sigma * sigma;
-        self.each(x, sigma, score, |i, _, score, work| {
+    fn trace_rows(&self, x: &[f64], sigma: &[f64], score: &mut [f64], trace: &mut [f64]) {
+        self.each_at(x, sigma, score, |i, score, work| {
+            let noise = sigma[i] * sigma[i];
             let of_part = |((part, share), along): ((&Part, &f64), &[f64])| {
                 let axes = along.iter().zip(&part.variances).map(|(a, v)| (a / (v + noise)).powi(2) - 1.0 / (v + noise));
                 share * axes.sum::<f64>()
             };
             let parts = self.parts.iter().zip(&work.share).zip(work.along.chunks(self.dim));
             trace[i] = parts.map(of_part).sum::<f64>() - score.iter().map(|s| s * s).sum::<f64>();
+        });
+    }
+
+    fn curvature_rows(&self, x: &[f64], sigma: &[f64], v: &[f64], score: &mut [f64], curvature: &mut [f64]) {
+        let m = curvature.len() / sigma.len().max(1);
+        self.each_at(x, sigma, score, |i, score, work| {
+            for k in i * m..(i + 1) * m {
+                curvature[k] = self.bend(work, score, sigma[i] * sigma[i], |j| v[k * self.dim + j]);
+            }
         });
     }
 
@@ -365,7 +375,7 @@ mod tests {
         for sigma in [0.0, 0.3, 2.0] {
             let (x, h) = ([0.25, -0.75], 1e-5);
             let (mut score, mut trace) = ([0.0; 2], [0.0]);
-            m.trace_rows(&x, sigma, &mut score, &mut trace);
+            m.trace_rows(&x, &[sigma], &mut score, &mut trace);
             let mut divergence = 0.0;
             for j in 0..2 {
                 let (mut around, mut scores) = ([x[0], x[1], x[0], x[1]], [0.0; 4]);
@@ -375,6 +385,10 @@ mod tests {
                 divergence += (scores[j] - scores[2 + j]) / (2.0 * h);
             }
             assert!((trace[0] - divergence).abs() < 1e-8, "σ = {sigma}: {} against {divergence}", trace[0]);
+            // Two orthogonal directions of length √2: half the sum of their curvatures is the trace.
+            let mut curvature = [0.0; 2];
+            m.curvature_rows(&x, &[sigma], &[1.0, 1.0, 1.0, -1.0], &mut score, &mut curvature);
+            assert!((0.5 * (curvature[0] + curvature[1]) - trace[0]).abs() < 1e-12, "σ = {sigma}: {curvature:?}");
         }
     }
 
@@ -387,7 +401,8 @@ mod tests {
         let mut one = [0.0; 4];
         m.score_rows(&x[..2], 0.5, &mut one[..2]);
         m.score_rows(&x[2..], 2.0, &mut one[2..]);
-        assert_eq!(own, one);
+        // Two ways to the same number: a kernel over many rows, and a row at a time.
+        assert!(own.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-14), "{own:?} {one:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod component;
 mod exact;
 mod file;
+mod formula;
 mod fresh;
 mod funnel;
 mod mixture;
@@ -15,6 +16,7 @@ mod smoothed;
 
 pub use component::Component;
 pub use exact::{Constant, Exact, Smoothing};
+pub use formula::{Formula, MOST_CHARACTERS, MOST_DIMENSIONS, MOST_NUMBERS, Parameter};
 pub use fresh::Fresh;
 pub use funnel::Funnel;
 pub use mixture::Mixture;

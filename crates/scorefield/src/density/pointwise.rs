@@ -148,13 +148,13 @@ impl<D: PointDensity> Score for Unsmoothed<D> {
     }
 
     fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
-        self.log_prob_rows(x, sigma, &mut vec![0.0; x.len() / self.dim()], out);
+        self.log_prob_rows(x, sigma, &mut vec![0.0; x.len() / self.0.dim()], out);
     }
 
     fn score_rows_at(&self, x: &[f64], sigma: &[f64], out: &mut [f64]) {
+        let d = self.0.dim();
         self.score_rows(x, 0.0, out);
-        let unknown = out.chunks_exact_mut(self.dim()).zip(sigma).filter(|(_, sigma)| **sigma != 0.0);
-        unknown.for_each(|(score, _)| score.fill(f64::NAN));
+        out.chunks_exact_mut(d).zip(sigma).filter(|(_, sigma)| **sigma != 0.0).for_each(|(row, _)| row.fill(f64::NAN));
     }
 
     fn log_density_rows(&self, x: &[f64], sigma: f64, log_density: &mut [f64], score: &mut [f64]) -> Option<()> {
@@ -269,6 +269,10 @@ mod tests {
             assert_eq!((logs[i], scores[2 * i], scores[2 * i + 1]), (log as f32, score[0] as f32, score[1] as f32));
         }
         let noisy = numbers(target.score(matrix(x, n, 2, &device), &repeated(0.5, n, &device)));
+        let wide = vec![0.25; 6];
+        let mut rows = vec![0.0; 6];
+        target.score_rows_at(&wide, &[0.0, 0.5, 0.0], &mut rows);
+        assert_eq!(rows.iter().map(|s| s.is_nan()).collect::<Vec<_>>(), [false, false, true, true, false, false]);
         assert!(noisy.iter().all(|s| s.is_nan()) && !target.knows(0.5) && target.knows(0.0));
     }
 }

@@ -13,6 +13,7 @@ mod centre;
 mod check;
 mod differences;
 mod file;
+mod flow;
 mod imported;
 mod job;
 mod layers;

@@ -10,9 +10,9 @@ use crate::levels::Regime;
 use crate::model::{Model, Precondition};
 use crate::net::{NetSettings, Output, unflatten};
 use crate::noise::{Gaussian, NOISES, Noise, Schedule};
-use crate::registry::lookup;
+use crate::registry::{Entry, lookup};
 use crate::run::{FileMark, RunFolder, read_tensors};
-use crate::sample::{Asked, Ready, SAMPLERS, SamplerSettings, Start};
+use crate::sample::{self, Asked, Method, Ready, SAMPLERS, SamplerSettings, Start};
 use crate::score::ScoreJvp;
 use crate::tensor::Device;
 use std::path::Path;
@@ -207,15 +207,23 @@ impl Target {
         }
     }
 
+    /// The sampler of a name. `None`: `heun` for a model of many levels of Gaussian noise, `langevin` otherwise.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn sampler_entry(&self, name: Option<&str>) -> Result<&'static Entry<Method>> {
+        let many = matches!(self, Self::Trained(_)) && self.only_sigma().is_none();
+        let usual = if many && self.noise().is_gaussian() { "heun" } else { "langevin" };
+        lookup(SAMPLERS, "--sampler", name.unwrap_or(usual))
+    }
+
     /// Makes a sampler by name for this target. `None`: `heun` for a model of many levels of Gaussian noise, `langevin` otherwise.
     ///
     /// # Errors
     /// An unknown name, settings that the sampler refuses, a sampler that needs Gaussian noise where the model knows another.
     pub fn sampler(&self, name: Option<&str>, asked: &Asked) -> Result<(&'static str, Ready)> {
-        let many = matches!(self, Self::Trained(_)) && self.only_sigma().is_none();
         let noise = self.noise();
-        let usual = if many && noise.is_gaussian() { "heun" } else { "langevin" };
-        let entry = lookup(SAMPLERS, "--sampler", name.unwrap_or(usual))?;
+        let entry = self.sampler_entry(name)?;
         if self.is_clean() && !WITHOUT_NOISE.contains(&entry.name) {
             let expected =
                 format!("{}: a model without noise (sigma = 0) has no noise levels to descend", WITHOUT_NOISE.join(", "));
@@ -243,8 +251,9 @@ impl Target {
             Self::Exact { .. } => Levels::geometric(self.sigma_range().1, 0.01, n),
         };
         let target_range = if self.knows_no_noise() { (0.0, 0.0) } else { self.sigma_range() };
-        let settings = SamplerSettings { asked: *asked, ladder: &ladder, target_range, spread: self.spread() };
-        Ok((entry.name, (entry.value)(&settings)?))
+        let (dim, spread) = (self.score().dim(), self.spread());
+        let settings = SamplerSettings { asked: asked.clone(), ladder: &ladder, target_range, dim, spread };
+        Ok((entry.name, sample::build(entry, &settings)?))
     }
 
     /// Refuses what needs noise levels, of a density that is known without noise alone.

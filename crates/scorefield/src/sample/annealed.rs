@@ -1,11 +1,13 @@
 //! `annealed`: Langevin dynamics at each level of a ladder, from much noise to little (Song & Ermon 2019, algorithm 1).
 //!
 //! The step at level i is α_i = ε·σ_i²/σ_L², so that the signal-to-noise ratio of a step is the same at every level; ε is the step at
-//! the last. A final denoising step, x + σ_L²·s, removes the noise that is left (Jolicoeur-Martineau et al. 2021).
+//! the last. A final denoising step, x + σ_L²·s, removes the noise that is left (Jolicoeur-Martineau et al. 2021). Where nothing is asked, the
+//! ladder's ratio and ε are those of Song & Ermon 2020.
 
 use super::chain::unadjusted_langevin;
+use super::ladder::given;
 use super::langevin::positive;
-use super::{Build, Ready, Sampler, SamplerSettings, Walk};
+use super::{Method, Ready, Sampler, SamplerSettings, Walk, rule};
 use crate::error::{Error, Result};
 use crate::levels::Levels;
 use crate::registry::Entry;
@@ -54,36 +56,59 @@ impl Sampler for Annealed {
 }
 
 fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
-    let (low, high) = settings.target_range;
-    let n = settings.asked.levels.unwrap_or(20);
-    let levels = match settings.asked.range {
-        (None, None) if low > 0.0 => (settings.ladder)(n)?,
-        (first, last) => {
-            let last = last.or((low > 0.0).then_some(low));
-            let last = last.ok_or_else(|| Error::setting("--sigma-min", "the last level of the ladder", "nothing"))?;
-            Levels::geometric(first.unwrap_or(high), last, n)?
-        }
+    let asked = &settings.asked;
+    let levels = match &asked.sigmas {
+        Some(list) => given(settings, list)?,
+        None => descent(settings)?,
     };
-    let steps_per_level = settings.asked.steps.unwrap_or(100);
-    let epsilon = settings.asked.epsilon.unwrap_or(0.2 * levels.last().powi(2));
+    let (first, last, n) = (levels.first(), levels.last(), levels.as_slice().len());
+    if last == 0.0 {
+        return Err(Error::setting("--sigmas", "levels above 0 for annealed, which ends with a denoising step", "a last 0"));
+    }
+    let steps_per_level = asked.steps.unwrap_or(100);
+    let gamma = (first / last).powf(1.0 / (n - 1).max(1) as f64);
+    let epsilon = asked.epsilon.unwrap_or_else(|| {
+        let ratio = if n > 1 { rule::step(steps_per_level.max(1), gamma) } else { 0.2 };
+        ratio * last.powi(2)
+    });
     positive(epsilon, steps_per_level)?;
-    let (first, last) = (levels.first(), levels.last());
     let said = format!(
-        "{n} levels from σ = {first} to {last}, {steps_per_level} steps each, ε = {epsilon} at the last{}",
-        if settings.asked.denoise { ", then one denoising step" } else { "" }
+        "{n} levels from σ = {first} to {last} (ratio {gamma:.3}), {steps_per_level} steps each, ε = {epsilon} at the last{}",
+        if asked.denoise { ", then one denoising step" } else { "" }
     );
-    let sampler = Annealed { levels, steps_per_level, epsilon, denoise: settings.asked.denoise };
+    let sampler = Annealed { levels, steps_per_level, epsilon, denoise: asked.denoise };
     Ok(Ready { sampler: Box::new(sampler), start_sigma: first, settings: said })
 }
 
+/// The target's own levels, or a constant ratio between the ends asked for.
+fn descent(settings: &SamplerSettings<'_>) -> Result<Levels> {
+    let asked = &settings.asked;
+    let (low, high) = settings.target_range;
+    let first = asked.range.0.unwrap_or(high);
+    let last = asked.range.1.unwrap_or(if low > 0.0 { low } else { first * 1e-3 });
+    if last > first {
+        return Err(Error::setting("--sigma-min", format!("at most the largest level, {first}"), last));
+    }
+    let n = asked.levels.unwrap_or_else(|| if last < first { rule::levels(first, last, settings.dim) } else { 1 });
+    if n == 0 {
+        return Err(Error::setting("--levels", "at least 1", n));
+    }
+    match asked.range {
+        (None, None) if low > 0.0 => (settings.ladder)(n),
+        _ => Levels::geometric(first, last, n),
+    }
+}
+
+const READS: [&str; 7] = ["--steps", "--epsilon", "--sigma-min", "--sigma-max", "--levels", "--sigmas", "--no-denoise"];
+
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Method> = Entry {
     name: "annealed",
     aliases: &["annealed-langevin", "ald"],
     summary: "Langevin dynamics down a ladder of noise levels: the cure for slow mixing",
     formula: "x ← x + (α_i/2)·s(x, σ_i) + √α_i·z, α_i = ε·σ_i²/σ_L²",
-    source: "Song & Ermon 2019, algorithm 1",
-    value: build,
+    source: "Song & Ermon 2019, algorithm 1; 2020, techniques 2 and 4",
+    value: Method { reads: &READS, build },
 };
 
 #[cfg(test)]

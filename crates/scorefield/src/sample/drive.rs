@@ -64,6 +64,8 @@ pub struct Drawn {
     pub exchange_rates: Vec<f64>,
     /// Rows (numbered from `from`) that are not finite.
     pub diverged: Vec<u64>,
+    /// What the last two or three are made of, for sets that come in parts.
+    pub(super) tally: Tally,
 }
 
 impl Drawn {
@@ -103,7 +105,7 @@ impl Watch<'_> {
 
 /// Rows of a block. A function of the score alone, so that a row's place in its block, and with it every rounding in a matrix product,
 /// never depends on how many rows were asked for.
-fn block_rows(d: usize, evaluation: Evaluation) -> u64 {
+pub(super) fn block_rows(d: usize, evaluation: Evaluation) -> u64 {
     let (numbers, least, most) = match evaluation {
         Evaluation::Together => (1usize << 14, 64, 2048),
         // What a few buffers of stay in the cache of a core.
@@ -188,9 +190,10 @@ pub fn draw(score: &dyn Score, sampler: &dyn Sampler, draw: &Draw, observer: &mu
     Ok(Drawn {
         sigma: left.first().map_or(draw.start_sigma, |l| l.sigma),
         evaluations: (sum(|l| l.evaluations) + rows / 2) / rows.max(1),
-        acceptance: tally.accepted.value(),
+        acceptance: tally.acceptance(),
         step_sizes: tally.step_sizes(),
         exchange_rates: tally.exchange_rates(),
+        tally,
         diverged: diverged.collect(),
         points,
     })
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn points_depend_neither_on_threads_nor_on_the_split() {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let chain = Langevin { steps: 5, epsilon: 0.1, sigma: 0.0 };
         for score in [&p as &dyn Score, &Through(p.clone())] {
             let drawn = |n, from| draw(score, &chain, &request(n, from), &mut ()).unwrap().points;
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn single_and_double_precision_walk_the_same_way() {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let chain = Langevin { steps: 50, epsilon: 0.1, sigma: 0.0 };
         let double = draw(&p, &chain, &request(300, 7), &mut ()).unwrap();
         let single = draw(&Through(p), &chain, &request(300, 7), &mut ()).unwrap();
@@ -267,13 +270,13 @@ mod tests {
 
     #[test]
     fn the_observer_sees_every_step_of_every_block_and_can_stop_them_all() {
-        let p = density::open("mixture").unwrap();
+        let p = density::mixture("mixture").unwrap();
         let levels = crate::levels::Levels::geometric(10.0, 1.0, 3).unwrap();
         let sampler = Annealed { levels, steps_per_level: 4, epsilon: 0.1, denoise: true };
         let mut all = Counting { told: 0, done: 0, stop_at: u64::MAX };
         draw(&p, &sampler, &request(1000, 0), &mut all).unwrap();
-        // Four blocks of at most 256 rows, 13 steps each.
-        assert_eq!((all.told, all.done), (4 * 13, 1000));
+        // 1,000 rows are cut finer than into blocks of 256: sixteen of at most 64, 13 steps each.
+        assert_eq!((all.told, all.done), (16 * 13, 1000));
         let mut some = Counting { told: 0, done: 0, stop_at: 5 };
         let stopped = draw(&p, &sampler, &request(100_000, 0), &mut some);
         assert!(matches!(stopped, Err(Error::Interrupted { .. })));

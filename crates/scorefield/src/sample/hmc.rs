@@ -11,7 +11,7 @@
 
 use super::chain::{DualAveraging, Law, Place, metropolis};
 use super::langevin::positive;
-use super::{Build, Kept, Ready, Sampler, SamplerSettings, Walk};
+use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::{Error, Result};
 use crate::registry::Entry;
 use scorefield_kernels::chain;
@@ -162,11 +162,11 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Method> = Entry {
     name: "hmc",
     aliases: &["hamiltonian", "hybrid-monte-carlo"],
     summary: "Hamiltonian Monte Carlo: long moves along the density, a Metropolis test at their end",
     formula: "p ← p + (ε/2)·s(x), x ← x + ε·p, p ← p + (ε/2)·s(x), L times; accepted with min(1, exp(−ΔH))",
     source: "Duane et al. 1987; Neal 2011; Hoffman & Gelman 2014 (adaptation)",
-    value: build,
+    value: Method { reads: &["--steps", "--epsilon", "--sigma", "--warmup", "--leapfrog", "--path"], build },
 };

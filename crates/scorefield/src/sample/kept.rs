@@ -1,7 +1,7 @@
 //! Which steps of a chain are draws.
 
 /// The last part of a chain's steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Steps before the first that counts.
     pub after: usize,

@@ -1,7 +1,7 @@
 //! `langevin`: one chain of unadjusted Langevin dynamics at one noise level.
 
 use super::chain::unadjusted_langevin;
-use super::{Build, Kept, Ready, Sampler, SamplerSettings, Walk};
+use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::{Error, Result};
 use crate::registry::Entry;
 
@@ -61,13 +61,13 @@ pub(super) fn positive(epsilon: f64, steps: usize) -> Result<()> {
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Method> = Entry {
     name: "langevin",
     aliases: &["ula"],
     summary: "unadjusted Langevin dynamics at one noise level",
     formula: "x ← x + (ε/2)·s(x) + √ε·z",
     source: "Roberts & Tweedie 1996",
-    value: build,
+    value: Method { reads: &["--steps", "--epsilon", "--sigma"], build },
 };
 
 #[cfg(test)]

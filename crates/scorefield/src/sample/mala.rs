@@ -5,7 +5,7 @@
 
 use super::chain::{Adjusted, Law, Place};
 use super::langevin::positive;
-use super::{Build, Kept, Ready, Sampler, SamplerSettings, Walk};
+use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::Result;
 use crate::registry::Entry;
 
@@ -78,13 +78,13 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Method> = Entry {
     name: "mala",
     aliases: &["metropolis-adjusted-langevin"],
     summary: "Langevin dynamics with a Metropolis test: no bias, the step size found by itself",
     formula: "x' = x + (ε/2)·s(x) + √ε·z; accepted with min(1, p(x')q(x|x')/p(x)q(x'|x))",
     source: "Roberts & Tweedie 1996; Roberts & Rosenthal 1998; Hoffman & Gelman 2014 (adaptation)",
-    value: build,
+    value: Method { reads: &["--steps", "--epsilon", "--sigma", "--warmup"], build },
 };
 
 #[cfg(test)]

@@ -80,6 +80,11 @@ impl Tally {
         self.steps.join(&other.steps);
     }
 
+    /// The share of proposals that were accepted, if there were any.
+    pub fn acceptance(&self) -> Option<f64> {
+        self.accepted.value()
+    }
+
     /// The step sizes, if a sampler told them.
     pub fn step_sizes(&self) -> Option<StepSizes> {
         let Steps { least, greatest, logs, count } = self.steps;

@@ -11,7 +11,7 @@
 use super::chain::{Adjusted, Law, Place, metropolis};
 use super::langevin::positive;
 use super::mala::TARGET;
-use super::{Build, Kept, Ready, Sampler, SamplerSettings, Walk};
+use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::{Error, Result};
 use crate::registry::Entry;
 
@@ -181,13 +181,13 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Method> = Entry {
     name: "tempering",
     aliases: &["parallel-tempering", "replica-exchange"],
     summary: "replica exchange over noise levels: modes keep their weights",
     formula: "x ~ p_a and y ~ p_b exchange with min(1, p_a(y)·p_b(x)/p_a(x)·p_b(y))",
     source: "Swendsen & Wang 1986; Geyer 1991; Syed et al. 2022",
-    value: build,
+    value: Method { reads: &["--steps", "--epsilon", "--sigma", "--sigma-min", "--sigma-max", "--levels", "--warmup"], build },
 };
 
 #[cfg(test)]
@@ -198,7 +198,7 @@ mod tests {
     use crate::sample::{Asked, Draw, Start, draw};
 
     fn ready(asked: Asked, range: (f64, f64)) -> Result<Ready> {
-        build(&SamplerSettings { asked, ladder: &|n| Levels::geometric(10.0, 0.1, n), target_range: range, spread: 4.0 })
+        build(&SamplerSettings { asked, ladder: &|n| Levels::geometric(10.0, 0.1, n), target_range: range, spread: 4.0, dim: 2 })
     }
 
     fn share(ready: &Ready, n: usize) -> f64 {
@@ -215,7 +215,7 @@ mod tests {
         let asked = Asked { steps: Some(300), ..Default::default() };
         // By noise levels, and by powers of the density where no noise is known.
         for (range, levels) in [((0.0, 80.0), None), ((0.0, 0.0), Some(12))] {
-            let share = share(&ready(Asked { levels, ..asked }, range).unwrap(), 1280);
+            let share = share(&ready(Asked { levels, ..asked.clone() }, range).unwrap(), 1280);
             // 1,280 chains: standard error 0.011.
             assert!((share - 0.8).abs() < 0.03, "{range:?}: {share}");
         }
@@ -227,7 +227,7 @@ mod tests {
         let upside_down = Asked { range: (Some(0.5), Some(1.0)), ..Default::default() };
         let still = Asked { epsilon: Some(0.0), ..Default::default() };
         for asked in [one, upside_down, still] {
-            assert!(ready(asked, (0.0, 80.0)).is_err(), "{asked:?}");
+            assert!(ready(asked.clone(), (0.0, 80.0)).is_err(), "{asked:?}");
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Gaussians below the limit of stability, ε < 2 standard deviations). For γ → ∞ it becomes `langevin` with ε_langevin = ε².
 
 use super::langevin::positive;
-use super::{Build, Kept, Ready, Sampler, SamplerSettings, Walk};
+use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::{Error, Result};
 use crate::registry::Entry;
 use scorefield_kernels::chain;
@@ -72,13 +72,13 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
 }
 
 /// The registry's row.
-pub(super) const ENTRY: Entry<Build> = Entry {
+pub(super) const ENTRY: Entry<Method> = Entry {
     name: "underdamped",
     aliases: &["baoab", "kinetic-langevin"],
     summary: "Langevin dynamics with inertia: crosses flat stretches faster, with a smaller bias",
     formula: "B: v += (ε/2)·s(x); A: x += (ε/2)·v; O: v = e^(−γε)·v + √(1 − e^(−2γε))·z; A; B",
     source: "Leimkuhler & Matthews 2013",
-    value: build,
+    value: Method { reads: &["--steps", "--epsilon", "--sigma", "--friction"], build },
 };
 
 #[cfg(test)]

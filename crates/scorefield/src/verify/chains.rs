@@ -10,7 +10,7 @@ use crate::oracle::{Check, Estimate};
 use crate::registry::Entry;
 use crate::registry::lookup;
 use crate::sample::{
-    Annealed, Asked, Draw, Hmc, Langevin, Mala, Path, SAMPLERS, Sampler, SamplerSettings, Start, Underdamped, draw,
+    Annealed, Asked, Draw, Hmc, Langevin, Mala, Path, SAMPLERS, Sampler, SamplerSettings, Start, Underdamped, build, draw,
 };
 
 /// The registry's row.
@@ -144,8 +144,9 @@ fn tempering(settings: &Settings) -> Result<Vec<Check>> {
         ladder: &|n| Levels::geometric(20.0, 0.1, n),
         target_range: (0.0, 80.0),
         spread: p.moments().1.sqrt(),
+        dim: 2,
     };
-    let ready = (lookup(SAMPLERS, "--sampler", "tempering")?.value)(&made)?;
+    let ready = build(lookup(SAMPLERS, "--sampler", "tempering")?, &made)?;
     let drawn = draw(&p, &*ready.sampler, &lecture(settings), &mut ())?;
     Ok(vec![Check::statistical("tempering: weight of the lecture's first mode", 0.8, weight(&p, &drawn.points), 0.1)])
 }

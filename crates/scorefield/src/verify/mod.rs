@@ -6,11 +6,13 @@
 mod chains;
 mod derivatives;
 mod exact_scores;
+mod likelihoods;
 mod noises;
 mod objectives;
 #[cfg(test)]
 mod planted;
 mod projections;
+mod solvers;
 
 use crate::error::{Error, Result};
 use crate::observe::{Flow, Observer};
@@ -52,8 +54,16 @@ type Measure = dyn Fn(&Settings) -> Result<Vec<Check>>;
 /// A kind of cases.
 type Section = fn() -> Vec<Case>;
 
-static SECTIONS: &[Entry<Section>] =
-    &[objectives::ENTRY, projections::ENTRY, noises::ENTRY, exact_scores::ENTRY, derivatives::ENTRY, chains::ENTRY];
+static SECTIONS: &[Entry<Section>] = &[
+    objectives::ENTRY,
+    projections::ENTRY,
+    noises::ENTRY,
+    exact_scores::ENTRY,
+    derivatives::ENTRY,
+    chains::ENTRY,
+    solvers::ENTRY,
+    likelihoods::ENTRY,
+];
 
 /// The sections and the registered names that `only` may be.
 pub fn names() -> Vec<&'static str> {
@@ -111,7 +121,6 @@ fn by_alias(only: &str) -> &str {
         entries.iter().find(|e| e.aliases.contains(&only)).map(|e| e.name)
     }
     let found = within(crate::objective::OBJECTIVES, only).or_else(|| within(crate::noise::NOISES, only));
-    let found = found.or_else(|| within(crate::sample::SAMPLERS, only));
     found.or_else(|| within(crate::net::NETS, only)).or_else(|| within(crate::density::DENSITIES, only)).unwrap_or(only)
 }
 
@@ -125,7 +134,9 @@ mod tests {
     fn every_objective_law_and_noise_has_a_case() {
         let names = names();
         let registered = OBJECTIVES.iter().map(|e| e.name).chain(NOISES.iter().map(|e| e.name)).chain(Law::WORDS.iter().copied());
-        for name in registered {
+        // A chain at one level is no solver.
+        let solvers = crate::sample::SAMPLERS.iter().map(|e| e.name).filter(|name| *name != "langevin");
+        for name in registered.chain(solvers) {
             assert!(names.contains(&name), "{name}");
         }
     }

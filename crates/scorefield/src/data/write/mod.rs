@@ -10,7 +10,9 @@ mod parquet;
 use std::path::{Path, PathBuf};
 
 pub use crate::atomic::AtomicFile;
+use crate::atomic::atomic_write;
 
+use super::record::{check_room, parquet_pair, remove_old, sidecar, to_json};
 use super::shape::EventShape;
 use crate::error::{Error, Result};
 
@@ -47,19 +49,35 @@ impl Format {
 /// # Errors
 /// An unknown extension, a shape that does not hold the data, a place that cannot be written.
 pub fn write_array(path: &Path, data: &[f32], shape: &[usize], columns: Option<&[String]>) -> Result<()> {
+    write_recorded(path, data, shape, columns, &[])
+}
+
+/// As [`write_array`], with pairs that say how the array was made: [`read_record`](super::read_record) gives them back.
+///
+/// # Errors
+/// As [`write_array`].
+pub fn write_recorded(
+    path: &Path,
+    data: &[f32],
+    shape: &[usize],
+    columns: Option<&[String]>,
+    record: &[(&str, &str)],
+) -> Result<()> {
     let total = shape.iter().try_fold(1usize, |n, k| n.checked_mul(*k));
     if shape.is_empty() || total != Some(data.len()) {
         return Err(Error::setting("array to write", format!("{} numbers in a shape", data.len()), format!("{shape:?}")));
     }
     let mut writer = ArrayWriter::with_shape(path, shape, columns)?;
     writer.push(data)?;
-    writer.finish()
+    writer.finish_recorded(record)
 }
 
 /// Writes an array row by row.
 pub struct ArrayWriter {
     path: PathBuf,
     body: Body,
+    /// Shape of a row.
+    event: Vec<usize>,
     d: usize,
     rows: usize,
     expected: usize,
@@ -108,7 +126,7 @@ impl ArrayWriter {
             }
             Format::Parquet => Body::Parquet(Box::new(parquet::Body::new(file, &names())?)),
         };
-        Ok(Self { path: path.to_path_buf(), body, d, rows: 0, expected })
+        Ok(Self { path: path.to_path_buf(), body, event: shape[1..].to_vec(), d, rows: 0, expected })
     }
 
     /// Appends whole rows, `[k, d]` row-major.
@@ -131,18 +149,56 @@ impl ArrayWriter {
         }
     }
 
+    /// Makes do with the rows so far: the file is one of that many. Returns how many they are.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn cut(&mut self) -> Result<usize> {
+        if let Body::Npy(file) = &mut self.body {
+            let announced = npy::header(&[&[self.expected], &self.event[..]].concat()).len();
+            file.rewrite_start(&npy::padded(&[&[self.rows], &self.event[..]].concat(), announced))?;
+        }
+        self.expected = self.rows;
+        Ok(self.rows)
+    }
+
     /// Completes the file and gives it its name.
     ///
     /// # Errors
     /// Fewer rows than were announced, a full disk.
     pub fn finish(self) -> Result<()> {
+        self.finish_recorded(&[])
+    }
+
+    /// As [`ArrayWriter::finish`], with pairs that say how the array was made. What an older file's sidecar said goes with it.
+    ///
+    /// # Errors
+    /// As [`ArrayWriter::finish`].
+    pub fn finish_recorded(self, record: &[(&str, &str)]) -> Result<()> {
         if self.rows != self.expected {
             let problem = format!("{} rows of the {} announced", self.rows, self.expected);
             return Err(Error::failed(format!("writing {}", self.path.display()), problem));
         }
         match self.body {
-            Body::Npy(file) | Body::Csv(file) => file.commit(),
-            Body::Parquet(body) => body.finish()?.commit(),
+            Body::Npy(mut file) => {
+                if !record.is_empty() {
+                    file.write(format!("\n{}", to_json(record)).as_bytes())?;
+                }
+                file.commit()
+            }
+            Body::Csv(file) => {
+                if !record.is_empty() {
+                    check_room(&self.path)?;
+                }
+                // First away with a record that would be another file's; then the file, then its own.
+                remove_old(&self.path)?;
+                file.commit()?;
+                if record.is_empty() { Ok(()) } else { atomic_write(sidecar(&self.path), to_json(record).as_bytes()) }
+            }
+            Body::Parquet(body) => {
+                let pair = (!record.is_empty()).then(|| parquet_pair(record));
+                body.finish(pair)?.commit()
+            }
         }
     }
 }
@@ -150,6 +206,7 @@ impl ArrayWriter {
 #[cfg(test)]
 mod tests {
     use super::super::open::{Options, open};
+    use super::super::record::read_record;
     use super::super::source::all;
     use super::*;
     use crate::key::{Key, Purpose};
@@ -169,6 +226,57 @@ mod tests {
             expected.sort_by(f32::total_cmp);
             assert_eq!(rows, expected, "{file}");
             assert_eq!(set.columns.as_deref(), (file != "a.npy").then_some(&names[..]), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_from_every_format_and_no_reader_sees_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let data: Vec<f32> = (0..12).map(|i| i as f32 * 0.5).collect();
+        let record = [("model", "abc"), ("settings", "ε = 0.1, \"so\""), ("seed", "18446744073709551615")];
+        for file in ["a.npy", "a.csv", "a.parquet"] {
+            let path = dir.path().join(file);
+            write_recorded(&path, &data, &[6, 2], None, &record).unwrap();
+            let mut read = read_record(&path).unwrap().unwrap();
+            read.sort();
+            assert_eq!(read, [record[0], record[2], record[1]].map(|(k, v)| (k.to_owned(), v.to_owned())), "{file}");
+            let set = open(path.to_str().unwrap(), &Options { held_out: 0.0, ..Options::default() }).unwrap();
+            let mut rows = all(&*set.train, 6, Key::new(0, Purpose::Data)).unwrap();
+            rows.sort_by(f32::total_cmp);
+            assert_eq!(rows, data, "{file}");
+            write_array(&path, &data, &[6, 2], None).unwrap();
+            assert_eq!(read_record(&path).unwrap(), None, "{file}");
+        }
+        std::fs::write(dir.path().join("b.npy"), [&std::fs::read(dir.path().join("a.npy")).unwrap()[..], b"{]"].concat())
+            .unwrap();
+        assert_eq!(read_record(&dir.path().join("b.npy")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_beside_a_table_that_is_no_record_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(dir.path().join("a.csv.json"), "{\"mine\": 1}").unwrap();
+        assert!(write_recorded(&path, &[1.0], &[1, 1], None, &[("n", "1")]).unwrap_err().to_string().contains("in the way"));
+        assert!(!path.exists());
+        write_array(&path, &[1.0], &[1, 1], None).unwrap();
+        assert_eq!(std::fs::read(dir.path().join("a.csv.json")).unwrap(), b"{\"mine\": 1}");
+    }
+
+    #[test]
+    fn a_file_cut_short_has_the_rows_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["a.npy", "a.csv", "a.parquet"] {
+            let path = dir.path().join(file);
+            let mut writer = ArrayWriter::create(&path, &EventShape::Vector(2), 1_000_000_000).unwrap();
+            writer.push(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+            assert_eq!(writer.cut().unwrap(), 3);
+            writer.finish_recorded(&[("n", "3")]).unwrap();
+            let set = open(path.to_str().unwrap(), &Options { held_out: 0.0, ..Options::default() }).unwrap();
+            let mut rows = all(&*set.train, 10, Key::new(0, Purpose::Data)).unwrap();
+            rows.sort_by(f32::total_cmp);
+            assert_eq!(rows, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "{file}");
+            assert_eq!(read_record(&path).unwrap().unwrap(), [("n".to_owned(), "3".to_owned())], "{file}");
         }
     }
 

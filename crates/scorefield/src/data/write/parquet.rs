@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::parquet::basic::{Compression, Repetition, Type as Physical};
 use ::parquet::data_type::FloatType;
 use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::Type;
@@ -44,10 +45,13 @@ impl Body {
         Ok(())
     }
 
-    /// Writes what is left and the footer, and gives the file back.
-    pub fn finish(mut self) -> Result<AtomicFile> {
+    /// Writes what is left, the record if there is one, and the footer, and gives the file back.
+    pub fn finish(mut self, record: Option<(String, String)>) -> Result<AtomicFile> {
         if !self.pending.is_empty() {
             self.group().map_err(|e| failed(&self.path, e))?;
+        }
+        if let Some((key, value)) = record {
+            self.writer.append_key_value_metadata(KeyValue { key, value: Some(value) });
         }
         self.writer.into_inner().map_err(|e| failed(&self.path, e))
     }

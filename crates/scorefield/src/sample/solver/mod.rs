@@ -1,5 +1,9 @@
 //! Solvers: moves from one noise level to the next along the probability-flow ODE, dx/dσ = −σ·∇log p_σ(x) = (x − D(x, σ))/σ.
 
+mod dormand_prince;
+
+pub use dormand_prince::{Slope, Spent, Tolerance, dormand_prince, equal_steps};
+
 use super::Walk;
 
 /// The ODE's slope dx/dσ at rows `x` and level σ, into `out`; counted.

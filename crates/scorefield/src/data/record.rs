@@ -1,0 +1,112 @@
+//! What a file of numbers says of its making: pairs of a key and a text, as pictures carry them.
+//!
+//! In `.npy` they follow the array, where no reader looks (the header says how long the array is): a line break, `{"scorefield": {…}}`, a
+//! line break. In `.parquet` they are the file's key–value metadata. A `.csv` has no place for them; they are in a file beside it, NAME.csv.json.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use serde_json::{Map, Value};
+
+use super::npy;
+use super::write::Format;
+use crate::error::{Error, Result};
+
+/// The key that tells such a record from other JSON.
+const NAME: &str = "scorefield";
+/// No record is longer.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// As JSON on one line.
+pub(super) fn to_json(pairs: &[(&str, &str)]) -> String {
+    let inner: Map<String, Value> = pairs.iter().map(|(key, text)| ((*key).to_owned(), Value::from(*text))).collect();
+    let outer: Map<String, Value> = [(NAME.to_owned(), Value::Object(inner))].into_iter().collect();
+    format!("{}\n", Value::Object(outer))
+}
+
+fn from_json(text: &str) -> Option<Vec<(String, String)>> {
+    let document: Value = serde_json::from_str(text.trim()).ok()?;
+    let inner = document.get(NAME)?.as_object()?;
+    inner.iter().map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect()
+}
+
+/// Where the record of a table without a place for one is.
+pub fn sidecar(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".json");
+    path.with_file_name(name)
+}
+
+/// Refuses a place whose record would replace a file that is none.
+///
+/// # Errors
+/// A `.csv` beside whose name is a .csv.json that scorefield did not write.
+pub fn check_room(path: &Path) -> Result<()> {
+    let beside = sidecar(path);
+    if Format::of(path)? != Format::Csv || !beside.exists() || is_record(&beside) {
+        return Ok(());
+    }
+    let problem = format!("it is in the way of what scorefield writes beside {}", path.display());
+    Err(Error::file(beside, problem).with_hint("write to another name"))
+}
+
+/// Takes away the record that belongs to an older file at `path`, if there is one.
+pub(super) fn remove_old(path: &Path) -> Result<()> {
+    let beside = sidecar(path);
+    if !is_record(&beside) {
+        return Ok(());
+    }
+    std::fs::remove_file(&beside).map_err(|e| Error::write(&beside, e))
+}
+
+fn is_record(sidecar: &Path) -> bool {
+    read_sidecar(sidecar).as_deref().and_then(from_json).is_some()
+}
+
+fn read_sidecar(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(MAX_BYTES).read_to_string(&mut text).ok().map(|_| text)
+}
+
+/// The pairs that were written with a file of numbers, by key; `None` if it has none.
+///
+/// # Errors
+/// An extension that is none of .npy, .csv and .parquet; a file that cannot be read or is not what its extension says.
+pub fn read_record(path: &Path) -> Result<Option<Vec<(String, String)>>> {
+    let read = |e: std::io::Error| Error::read(path, &e);
+    let text = match Format::of(path)? {
+        Format::Npy => {
+            let file = File::open(path).map_err(read)?;
+            let size = file.metadata().map_err(read)?.len();
+            let mut reader = BufReader::new(file);
+            let header = npy::Header::read(&mut reader, path)?;
+            let end = header.layout(path)?.1.saturating_add(header.len);
+            if size <= end || size - end > MAX_BYTES {
+                return Ok(None);
+            }
+            reader.seek(SeekFrom::Start(end)).map_err(read)?;
+            let mut bytes = Vec::new();
+            reader.take(MAX_BYTES).read_to_end(&mut bytes).map_err(read)?;
+            String::from_utf8(bytes).ok()
+        }
+        Format::Csv => {
+            File::open(path).map_err(read)?;
+            read_sidecar(&sidecar(path))
+        }
+        Format::Parquet => {
+            let broken = |e| Error::file(path, format!("not a readable Parquet file: {e}"));
+            let reader = SerializedFileReader::new(File::open(path).map_err(read)?).map_err(broken)?;
+            let pairs = reader.metadata().file_metadata().key_value_metadata();
+            let ours = pairs.into_iter().flatten().find(|pair| pair.key == NAME);
+            ours.and_then(|pair| pair.value.clone())
+        }
+    };
+    Ok(text.as_deref().and_then(from_json))
+}
+
+/// The key of a Parquet file's metadata, and the text there.
+pub(super) fn parquet_pair(pairs: &[(&str, &str)]) -> (String, String) {
+    (NAME.to_owned(), to_json(pairs).trim_end().to_owned())
+}
