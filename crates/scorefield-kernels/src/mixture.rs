@@ -21,7 +21,8 @@ pub enum Precision<'a> {
     Diagonal(&'a [f64]),
     /// Symmetric, `[d, d]`.
     Full(&'a [f64]),
-    /// Symmetric, `[d, d]`, of which only entries up to so many places from the diagonal are not 0.
+    /// Symmetric, of which only entries up to b places from the diagonal are not 0: its diagonals `[2b + 1, d]`, the lowest first, entry
+    /// P_{i,i+o−b} at `[o][i]` (0 outside of the matrix); and b.
     Banded(&'a [f64], usize),
 }
 
@@ -46,7 +47,7 @@ pub struct Wanted<'a> {
 
 /// Memory that calls use again.
 #[derive(Debug, Default)]
-pub struct Scratch(Vec<[f64; LANES]>);
+pub struct Scratch(Vec<[f64; LANES]>, Vec<f64>);
 
 /// Rows side by side.
 const LANES: usize = 32;
@@ -73,11 +74,19 @@ fn evaluate_with(simd: Simd, parts: &[Part<'_>], d: usize, x: &[f64], wanted: Wa
             && match part.precision {
                 Precision::Isotropic(_) => true,
                 Precision::Diagonal(p) => p.len() == d,
-                Precision::Full(p) | Precision::Banded(p, _) => p.len() == d * d,
+                Precision::Full(p) => p.len() == d * d,
+                Precision::Banded(p, band) => p.len() == (2 * band + 1) * d,
             }
     };
     assert!(!parts.is_empty() && parts.iter().all(fits), "components of {d} dimensions");
     scratch.0.resize(4 * d, [0.0; LANES]);
+    if let [part @ Part { precision: Precision::Banded(_, band), .. }] = parts
+        && d > ALONG
+    {
+        scratch.1.clear();
+        scratch.1.resize(2 * d + 2 * band, 0.0);
+        return rows_along(simd, part, *band, x, log_prob, score, &mut scratch.1);
+    }
     let rows = match d {
         1 => rows_1,
         2 => rows_2,
@@ -88,6 +97,7 @@ fn evaluate_with(simd: Simd, parts: &[Part<'_>], d: usize, x: &[f64], wanted: Wa
 }
 
 simd! {
+    fn rows_along(part: &Part<'_>, band: usize, x: &[f64], log_prob: &mut [f64], score: &mut [f64], scratch: &mut [f64]) = rows_banded;
     fn rows_1(parts: &[Part<'_>], d: usize, x: &[f64], log_prob: &mut [f64], score: &mut [f64], scratch: &mut [[f64; LANES]]) = rows::<1>;
     fn rows_2(parts: &[Part<'_>], d: usize, x: &[f64], log_prob: &mut [f64], score: &mut [f64], scratch: &mut [[f64; LANES]]) = rows::<2>;
     fn rows_3(parts: &[Part<'_>], d: usize, x: &[f64], log_prob: &mut [f64], score: &mut [f64], scratch: &mut [[f64; LANES]]) = rows::<3>;
@@ -272,15 +282,54 @@ fn multiply(p: &[f64], c: &[[f64; LANES]], u: &mut [[f64; LANES]]) {
 #[inline(always)]
 fn multiply_banded(p: &[f64], band: usize, c: &[[f64; LANES]], u: &mut [[f64; LANES]]) {
     let d = c.len();
-    for (i, (u, row)) in u.iter_mut().zip(p.chunks_exact(d)).enumerate() {
+    for (i, u) in u.iter_mut().enumerate() {
         let (first, end) = (i.saturating_sub(band), (i + band + 1).min(d));
         let mut sums = [0.0; LANES];
-        for (factor, column) in row[first..end].iter().zip(&c[first..end]) {
+        for (j, column) in (first..end).zip(&c[first..end]) {
+            let factor = p[(j + band - i) * d + i];
             for l in 0..LANES {
                 sums[l] = factor.mul_add(column[l], sums[l]);
             }
         }
         *u = sums;
+    }
+}
+
+/// Numbers of one row side by side.
+const ALONG: usize = 8;
+
+/// One component with a banded matrix, in many dimensions: a row at a time, along its coordinates.
+#[inline(always)]
+fn rows_banded(part: &Part<'_>, band: usize, x: &[f64], log_prob: &mut [f64], score: &mut [f64], scratch: &mut [f64]) {
+    let (d, Precision::Banded(p, _)) = (part.mean.len(), part.precision) else { return };
+    // x − m with as many zeros on both sides as the band is wide.
+    let (centred, u) = scratch.split_at_mut(d + 2 * band);
+    for (r, x) in x.chunks_exact(d).enumerate() {
+        for ((c, x), m) in centred[band..band + d].iter_mut().zip(x).zip(part.mean) {
+            *c = x - m;
+        }
+        let u = &mut u[..d];
+        u.fill(0.0);
+        for (o, diagonal) in p.chunks_exact(d).enumerate() {
+            for ((u, factor), c) in u.iter_mut().zip(diagonal).zip(&centred[o..o + d]) {
+                *u = factor.mul_add(*c, *u);
+            }
+        }
+        if let Some(log) = log_prob.get_mut(r) {
+            let mut lanes = [0.0; ALONG];
+            let (us, u_rest) = u.as_chunks::<ALONG>();
+            let (cs, c_rest) = centred[band..band + d].as_chunks::<ALONG>();
+            for (u, c) in us.iter().zip(cs) {
+                for l in 0..ALONG {
+                    lanes[l] = u[l].mul_add(c[l], lanes[l]);
+                }
+            }
+            let rest: f64 = u_rest.iter().zip(c_rest).map(|(u, c)| u * c).sum();
+            *log = (lanes.iter().sum::<f64>() + rest).mul_add(-0.5, part.offset);
+        }
+        if let Some(s) = score.get_mut(r * d..(r + 1) * d) {
+            s.iter_mut().zip(u.iter()).for_each(|(s, u)| *s = -u);
+        }
     }
 }
 
@@ -361,7 +410,11 @@ mod tests {
                 .map(|i| match part.precision {
                     Precision::Isotropic(p) => p * c[i],
                     Precision::Diagonal(p) => p[i] * c[i],
-                    Precision::Full(p) | Precision::Banded(p, _) => (0..d).map(|j| p[i * d + j] * c[j]).sum(),
+                    Precision::Full(p) => (0..d).map(|j| p[i * d + j] * c[j]).sum(),
+                    Precision::Banded(p, b) => {
+                        let within = i.saturating_sub(b)..(i + b + 1).min(d);
+                        within.map(|j| p[(j + b - i) * d + i] * c[j]).sum()
+                    }
                 })
                 .collect();
             logs.push(part.offset - 0.5 * u.iter().zip(&c).map(|(u, c)| u * c).sum::<f64>());
@@ -441,10 +494,26 @@ mod tests {
         for band in [0, 1, 3, 11] {
             let outside = |at: usize| (at / d).abs_diff(at % d) > band;
             let p: Vec<f64> = owned.full[0].iter().enumerate().map(|(at, p)| if outside(at) { 0.0 } else { *p }).collect();
-            let with = |precision| [Part { offset: 0.3, mean: &owned.means[0], precision }];
+            let entry = |at: usize| (at % d + at / d).checked_sub(band).filter(|j| *j < d).map_or(0.0, |j| p[at % d * d + j]);
+            let diagonals: Vec<f64> = (0..(2 * band + 1) * d).map(entry).collect();
             let x = numbers(8, 70 * d);
-            let full = both(active(), &with(Precision::Full(&p)), d, &x);
-            assert_eq!(both(active(), &with(Precision::Banded(&p, band)), d, &x), full);
+            let second = Part { offset: -0.2, mean: &owned.means[1], precision: Precision::Isotropic(0.7) };
+            // Alone it goes along the coordinates, beside another across rows.
+            for count in [1, 2] {
+                let with = |precision| {
+                    let parts = [Part { offset: 0.3, mean: &owned.means[0], precision }, second];
+                    both(active(), &parts[..count], d, &x)
+                };
+                let ((log, score), (log_full, score_full)) =
+                    (with(Precision::Banded(&diagonals, band)), with(Precision::Full(&p)));
+                let near = |a: &f64, b: &f64| (a - b).abs() < 1e-12 * (1.0 + b.abs());
+                assert!(
+                    log.iter().zip(&log_full).all(|(a, b)| near(a, b)) && score.iter().zip(&score_full).all(|(a, b)| near(a, b))
+                );
+                let parts = [Part { offset: 0.3, mean: &owned.means[0], precision: Precision::Banded(&diagonals, band) }, second];
+                let twin = both(Simd::PORTABLE, &parts[..count], d, &x);
+                assert_eq!((log, score), twin, "the bits of the portable twin");
+            }
         }
     }
 

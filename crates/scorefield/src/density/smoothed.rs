@@ -43,7 +43,12 @@ impl Inverse {
         // What is below the rounding of its own inverse is 0: a process with a short memory has a banded precision.
         let outside = |at: usize| full[at].abs() > NOTHING * (full[at / d * (d + 1)] * full[at % d * (d + 1)]).sqrt();
         let band = (0..d * d).filter(|at| outside(*at)).map(|at| (at / d).abs_diff(at % d)).max().unwrap_or(0);
-        if 3 * band < d { Self::Banded(full, band) } else { Self::Full(full) }
+        if 3 * band >= d {
+            return Self::Full(full);
+        }
+        // Diagonal o − band, by rows.
+        let entry = |(o, i): (usize, usize)| (i + o).checked_sub(band).filter(|j| *j < d).map_or(0.0, |j| full[i * d + j]);
+        Self::Banded((0..=2 * band).flat_map(|o| (0..d).map(move |i| (o, i))).map(entry).collect(), band)
     }
 
     fn precision(&self) -> Precision<'_> {

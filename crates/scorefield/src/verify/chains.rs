@@ -58,7 +58,7 @@ fn points(chain: &dyn Sampler, p: &Mixture, settings: &Settings) -> Result<Vec<f
 /// E x² of chains on N(0, 1).
 fn second_moment(name: String, expected: f64, chain: &dyn Sampler, settings: &Settings) -> Result<Check> {
     let squares: Vec<f64> = points(chain, &standard_normal(), settings)?.iter().map(|x| x * x).collect();
-    Ok(Check::statistical(name, expected, Estimate::mean(&squares), NOTICED))
+    Ok(Check::statistical(name, expected, Estimate::mean(&squares), NOTICED * expected))
 }
 
 fn langevin(settings: &Settings) -> Result<Vec<Check>> {
