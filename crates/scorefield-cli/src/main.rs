@@ -1,6 +1,7 @@
 //! The `scorefield` command.
 
 mod args;
+mod chains;
 mod command;
 mod gathered;
 mod interrupt;

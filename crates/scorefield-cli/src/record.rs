@@ -14,7 +14,22 @@ use crate::session::Session;
 /// The file's name in the arguments.
 pub const SELF: &str = "{}";
 /// What is not part of the making (where answers go), and what the verb adds by itself, typed or not: so the order is always the same.
-const APART: &[&str] = &["out", "picture", "json", "quiet", "seed", "device", "data_dir", "n", "from", "sampler", "epsilon"];
+const APART: &[&str] = &[
+    "out",
+    "picture",
+    "json",
+    "quiet",
+    "seed",
+    "device",
+    "data_dir",
+    "n",
+    "from",
+    "sampler",
+    "epsilon",
+    "trace",
+    "chains_plot",
+    "advise",
+];
 
 /// Pairs of a key and a text.
 #[derive(Clone, Debug, Default)]

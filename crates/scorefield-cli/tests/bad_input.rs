@@ -308,6 +308,35 @@ fn networks_of_images_refuse_what_is_none_and_configurations_that_do_not_fit() {
     configured(r#""in_channels": 1, "out_channels": 1, "layers": 2"#, &["layers"]);
 }
 
+#[test]
+fn chains_refuse_steps_that_are_none_and_flags_that_belong_to_others() {
+    let at = folder();
+    let at = at.path();
+    let sample = |more: &[&'static str]| -> Vec<&'static str> { [&["sample", "density:mixture", "-n", "2"][..], more].concat() };
+    for (more, said) in [
+        (&["--sampler", "mala", "--epsilon", "0"][..], &["--epsilon", "positive", "0"][..]),
+        (&["--sampler", "hmc", "--epsilon=-1"], &["--epsilon", "positive"]),
+        (&["--sampler", "underdamped", "--epsilon", "nan"], &["--epsilon", "positive"]),
+        (&["--sampler", "langevin", "--epsilon", "fast"], &["--epsilon", "a number, or auto", "fast"]),
+        (&["--sampler", "heun", "--epsilon", "auto"], &["--epsilon auto", "heun"]),
+        (&["--sampler", "underdamped", "--friction", "0"], &["--friction", "positive"]),
+        (&["--sampler", "hmc", "--leapfrog", "0"], &["--leapfrog", "at least 1"]),
+        (&["--sampler", "hmc", "--leapfrog", "3", "--path", "2"], &["--path", "--leapfrog"]),
+        (&["--sampler", "hmc", "--path", "-2"], &["--path", "positive"]),
+        (&["--sampler", "mala", "--steps", "0"], &["--steps", "at least 1"]),
+        (&["--sampler", "tempering", "--levels", "1"], &["--levels", "at least 2"]),
+        (&["--sampler", "tempering", "--sigma-max", "1", "--sigma-min", "2"], &["--sigma-max", "above"]),
+        (&["--sampler", "heun", "--trace", "t.npy"], &["--trace", "Markov chain", "heun"]),
+        (&["--sampler", "mala", "--trace", "t.csv"], &["--trace", ".npy"]),
+        (&["--sampler", "mala", "--advise"], &["--advise", "tempering or annealed"]),
+    ] {
+        refused(at, &sample(more), said);
+    }
+    refused(at, &["sample", "density:funnel", "-n", "2", "--sampler", "annealed"], &["--sampler", "without noise", "hmc"]);
+    small_run(at, "run");
+    refused(at, &["sample", "run", "-n", "2", "--sampler", "tempering"], &["tempering", "log p"]);
+}
+
 fn density(folder: &Path, log_density: &str, more: &str) {
     let text = format!("kind = \"formula\"\ndimension = 2\nlog_density = '''{log_density}'''\n{more}\n");
     fs::write(folder.join("f.toml"), text).unwrap();

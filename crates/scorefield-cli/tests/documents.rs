@@ -237,3 +237,30 @@ fn the_environment_stands_behind_the_flags() {
     let answer = with(&["--seed", "6", "--sampler", "langevin"]);
     assert_eq!((&answer["seed"], &answer["sampler"]), (&Value::from(6), &Value::from("langevin")));
 }
+
+#[test]
+fn chains_say_whether_they_have_mixed_and_leave_their_course_and_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let common = ["sample", "density:mixture", "-n", "40", "--start", "uniform:-8:8", "--steps", "200"];
+    let stuck = run(at, &[&common[..], &["--sampler", "langevin"]].concat());
+    let warning = String::from_utf8(stuck.stderr).unwrap();
+    assert!(warning.contains("the chains have not mixed: R̂ = "), "{warning}");
+
+    let more = ["--sampler", "mala", "--trace", "course.npy", "--chains-plot", "pictures"];
+    let answer = document(at, &[&common[..], &more].concat());
+    for field in ["acceptance", "rhat", "ess_bulk", "ess_tail", "ess_per_second"] {
+        assert!(answer[field].is_f64(), "{field}: {answer}");
+    }
+    assert_eq!(answer["mixed"], false);
+    // 40 chains, all 200 steps after the warm-up, 2 numbers of 4 bytes; a header of 128.
+    assert_eq!(fs::metadata(at.join("course.npy")).unwrap().len(), 128 + 40 * 200 * 2 * 4);
+    for picture in ["trace.png", "ranks.png", "autocorrelation.png"] {
+        assert!(at.join("pictures").join(picture).is_file(), "{picture}");
+    }
+
+    let tempered = document(at, &[&common[..], &["--sampler", "tempering", "--advise"]].concat());
+    assert_eq!(tempered["exchange_rates"].as_array().unwrap().len(), 9);
+    assert_eq!(tempered["advice"]["levels"].as_array().unwrap().len(), 10);
+    assert_eq!(document(at, &["sample", "density:mixture", "-n", "40", "--sampler", "heun"])["rhat"], Value::Null);
+}

@@ -176,3 +176,40 @@ fn mlp_step(bencher: Bencher, step: &Step) {
         mlp::backward(&plan, &inputs, &tape, black_box(&g_out), gradients);
     });
 }
+
+mod mixtures {
+    use super::*;
+    use scorefield_kernels::mixture::{Part, Precision, Scratch, Wanted, evaluate};
+
+    /// Scores of rows of a mixture of `parts` components, all of the precision that `precision` gives.
+    fn scores(bencher: Bencher<'_, '_>, rows: usize, d: usize, parts: usize, precision: Precision<'_>) {
+        let means: Vec<Vec<f64>> = (0..parts).map(|k| vec![5.0 - 10.0 * k as f64; d]).collect();
+        let parts: Vec<Part<'_>> = means.iter().map(|mean| Part { offset: -1.0, mean, precision }).collect();
+        let x: Vec<f64> = (0..rows * d).map(|i| (i as f64).sin()).collect();
+        let (mut score, mut scratch) = (vec![0.0; rows * d], Scratch::default());
+        bencher.counter(ItemsCount::new(rows)).bench_local(|| {
+            let wanted = Wanted { log_prob: &mut [], score: &mut score };
+            evaluate(&parts, d, black_box(&x), wanted, &mut scratch);
+        });
+    }
+
+    #[divan::bench]
+    fn two_isotropic_in_the_plane(bencher: Bencher<'_, '_>) {
+        scores(bencher, 512, 2, 2, Precision::Isotropic(1.0));
+    }
+
+    #[divan::bench]
+    fn one_full_in_100_dimensions(bencher: Bencher<'_, '_>) {
+        let p: Vec<f64> = (0..10_000).map(|i| if i % 101 == 0 { 1.0 } else { 0.01 }).collect();
+        scores(bencher, 128, 100, 1, Precision::Full(&p));
+    }
+
+    #[divan::bench]
+    fn normals_of_two_columns(bencher: Bencher<'_, '_>) {
+        let mut out = vec![0.0; 1024];
+        let stream = scorefield_kernels::philox::Stream { seed: 1, purpose: 2, step: 3 };
+        bencher
+            .counter(ItemsCount::new(512usize))
+            .bench_local(|| scorefield_kernels::philox::fill_normal(stream, 0, 2, black_box(&mut out)));
+    }
+}

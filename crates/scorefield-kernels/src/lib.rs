@@ -1,8 +1,8 @@
 //! SIMD kernels of scorefield over plain slices, each beside its portable twin.
 //!
 //! Every kernel gives the same bits for every number of threads: sums are taken in an order that only the shapes fix. It gives the same
-//! bits on every instruction set too, as nothing is fused, but for the matrix products of [`mlp`] and [`image`], which use fused
-//! multiply-add where there is one. Slices of the wrong length are errors of the calling code and panic.
+//! bits on every instruction set too, as nothing is fused, or, in the double precision of [`mixture`] and [`chain`], everything is; but for the
+//! matrix products of [`mlp`] and [`image`], which use fused multiply-add where there is one. Slices of the wrong length are errors of the calling code and panic.
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
 
@@ -11,8 +11,10 @@ pub mod adamw;
 pub mod add_silu;
 pub mod attention;
 pub mod bias;
+pub mod chain;
 pub mod dispatch;
 mod elementary;
+mod elementary64;
 pub mod function;
 pub mod image;
 mod lanes;
@@ -20,6 +22,7 @@ pub mod layer_norm;
 pub mod machine;
 mod matrix;
 pub mod memory;
+pub mod mixture;
 pub mod mlp;
 pub mod philox;
 mod share;

@@ -15,9 +15,9 @@ pub struct SamplerArgs {
     /// Steps: levels of a solver, length of a chain, steps a level of annealed
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<usize>,
-    /// Step size of a chain (of annealed at its last level)
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    epsilon: Option<f64>,
+    /// Step size of a chain (of annealed at its last level), or `auto`: found by short chains with a Metropolis test
+    #[arg(long, value_name = "X|auto", allow_negative_numbers = true)]
+    epsilon: Option<String>,
     /// The one noise level of a chain
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     sigma: Option<f64>,
@@ -66,6 +66,18 @@ pub struct SamplerArgs {
     /// Corrector moves a level [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     corrector_steps: Option<usize>,
+    /// Steps before those that count, in which mala, hmc and tempering find step sizes [default: half of --steps; 0 with --epsilon]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    warmup: Option<usize>,
+    /// Leapfrog steps of a path of hmc [default: 10]
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    leapfrog: Option<usize>,
+    /// Length of a path of hmc, instead of --leapfrog
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    path: Option<f64>,
+    /// Friction of underdamped [default: 0.15/epsilon]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    friction: Option<f64>,
     /// Leave out the denoising step at the end of annealed
     #[arg(long)]
     no_denoise: bool,
@@ -78,11 +90,14 @@ impl SamplerArgs {
     /// A variable that is no number.
     pub fn asked(&self, sampler: &Entry<Method>) -> Result<Asked> {
         let usual = variable("SCOREFIELD_EPSILON").filter(|_| sampler.value.reads.contains(&"--epsilon"));
-        let epsilon = match (self.epsilon, usual) {
-            (None, Some(text)) => {
-                Some(text.trim().parse().map_err(|_| Error::setting("SCOREFIELD_EPSILON", "a number", format!("{text:?}")))?)
-            }
-            (given, _) => given,
+        let number = |what: &str, text: &str| match text.trim() {
+            "auto" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| Error::setting(what, "a number, or auto", format!("{text:?}"))),
+        };
+        let epsilon = match (&self.epsilon, usual) {
+            (Some(text), _) => number("--epsilon", text)?,
+            (None, Some(text)) => number("SCOREFIELD_EPSILON", &text)?,
+            (None, None) => None,
         };
         Ok(Asked {
             steps: self.steps,
@@ -102,6 +117,15 @@ impl SamplerArgs {
             snr: self.snr,
             corrections: self.corrector_steps,
             denoise: !self.no_denoise,
+            warmup: self.warmup,
+            leapfrog: self.leapfrog,
+            path: self.path,
+            friction: self.friction,
         })
+    }
+
+    /// Whether the step size is to be found.
+    pub fn is_auto(&self) -> bool {
+        self.epsilon.as_deref().is_some_and(|text| text.trim() == "auto")
     }
 }

@@ -8,14 +8,17 @@ mod exact;
 mod file;
 mod formula;
 mod fresh;
+mod funnel;
 mod mixture;
 mod named;
 mod pointwise;
+mod smoothed;
 
 pub use component::Component;
 pub use exact::{Constant, Exact, Smoothing};
 pub use formula::{Formula, MOST_CHARACTERS, MOST_DIMENSIONS, MOST_NUMBERS, Parameter};
 pub use fresh::Fresh;
+pub use funnel::Funnel;
 pub use mixture::Mixture;
 pub use named::DENSITIES;
 pub use pointwise::{PointDensity, Unsmoothed};

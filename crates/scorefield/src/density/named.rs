@@ -1,6 +1,6 @@
 //! Densities by name.
 
-use super::{Component, Exact, Mixture};
+use super::{Component, Exact, Funnel, Mixture, Unsmoothed};
 use crate::registry::Entry;
 use std::sync::Arc;
 
@@ -34,6 +34,16 @@ fn mixture_1d() -> Arc<dyn Exact> {
 fn gaussian_10() -> Arc<dyn Exact> {
     let cov = (0..10i32).map(|i| (0..10i32).map(|j| 0.57f64.powi((i - j).abs())).collect()).collect();
     valid(vec![Component { weight: 1.0, mean: vec![0.0; 10], cov }])
+}
+
+/// Σ_ij = 0.9^|i−j|.
+fn correlated_normal_100() -> Arc<dyn Exact> {
+    let cov = (0..100i32).map(|i| (0..100i32).map(|j| 0.9f64.powi((i - j).abs())).collect()).collect();
+    valid(vec![Component { weight: 1.0, mean: vec![0.0; 100], cov }])
+}
+
+fn funnel() -> Arc<dyn Exact> {
+    Arc::new(Unsmoothed(Funnel))
 }
 
 /// The densities a user may name.
@@ -77,5 +87,21 @@ pub static DENSITIES: &[Entry<Build>] = &[
         formula: "0.7 N(−1, 0.5²) + 0.3 N(1.5, 0.3²)",
         source: "closed form",
         value: mixture_1d,
+    },
+    Entry {
+        name: "correlated-normal-100",
+        aliases: &["ar-100"],
+        summary: "a hundred correlated dimensions, condition number 357: a measure for Markov chains",
+        formula: "N(0, Σ), Σ_ij = 0.9^|i−j|",
+        source: "closed form (the stationary autoregressive process of order 1)",
+        value: correlated_normal_100,
+    },
+    Entry {
+        name: "funnel",
+        aliases: &["neals-funnel"],
+        summary: "ten dimensions whose width depends on the first: no one step size suits a chain; known without noise alone",
+        formula: "v ~ N(0, 3²), x₁ … x₉ ~ N(0, eᵛ)",
+        source: "Neal 2003, section 8",
+        value: funnel,
     },
 ];

@@ -1,5 +1,7 @@
 //! What is right and wrong with a score, measured.
 
+pub mod chains;
+
 mod convolved;
 mod fisher;
 mod quadrature;

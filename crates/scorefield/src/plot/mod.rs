@@ -1,6 +1,7 @@
 //! Pictures from plain numbers: one description of a picture, written as PNG or as SVG.
 //!
-//! A builder ([`grid()`], [`strip()`], [`scatter()`], [`histogram()`], [`field()`], [`curve()`]) takes slices and small structs, never
+//! A builder ([`grid()`], [`strip()`], [`scatter()`], [`histogram()`], [`field()`], [`curve()`],
+//! [`traces()`], [`rank_plot()`]) takes slices and small structs, never
 //! models, and gives a [`Picture`]; [`Picture::save`] writes it, the format chosen by the path's extension. A picture is a list of
 //! marks (lines, circles, text, images; `scene.rs`). `raster.rs` turns the list into pixels with tiny-skia, `svg.rs` into text, so
 //! that both always show the same thing. The fonts are bundled; nothing is asked of the system. The same input gives the same bytes.
@@ -17,6 +18,7 @@ mod heading;
 mod histogram;
 mod images;
 mod picture;
+mod ranks;
 mod raster;
 mod save;
 mod scatter;
@@ -25,6 +27,7 @@ mod stack;
 mod strip;
 mod style;
 mod svg;
+mod traces;
 
 pub use curve::{Curve, Series, curve};
 pub use field::{ScoreField, field};
@@ -33,9 +36,11 @@ pub use grid::grid;
 pub use histogram::{Histogram, histogram};
 pub use images::Images;
 pub use picture::Picture;
+pub use ranks::{Ranks, rank_plot};
 pub use save::metadata;
 pub use scatter::{Cloud, Scatter, scatter};
 pub use stack::stack;
 pub use strip::{Strip, StripRow, strip};
+pub use traces::{Traces, traces};
 
 pub(crate) use svg::escape;

@@ -224,10 +224,16 @@ impl Target {
     pub fn sampler(&self, name: Option<&str>, asked: &Asked) -> Result<(&'static str, Ready)> {
         let noise = self.noise();
         let entry = self.sampler_entry(name)?;
-        if self.is_clean() && entry.name != "langevin" {
-            let expected = "langevin: a model without noise (sigma = 0) has no noise levels to descend";
+        if self.is_clean() && !WITHOUT_NOISE.contains(&entry.name) {
+            let expected =
+                format!("{}: a model without noise (sigma = 0) has no noise levels to descend", WITHOUT_NOISE.join(", "));
             return Err(Error::setting("--sampler", expected, entry.name)
                 .with_hint("train with --schedule geometric or edm to sample by levels: any objective takes them"));
+        }
+        if entry.name == "tempering" && !self.has_log_density() {
+            let expected = "a density or an energy network: exchanges compare log p, which a network of the score does not give";
+            return Err(Error::setting("--sampler tempering", expected, "a network of the score")
+                .with_hint("train with --net energy-mlp, or sample with annealed"));
         }
         if self.knows_no_noise() {
             self.check_without_noise(entry.name, asked)?;
@@ -244,8 +250,9 @@ impl Target {
             Self::Trained(t) => t.schedule.levels(n),
             Self::Exact { .. } => Levels::geometric(self.sigma_range().1, 0.01, n),
         };
-        let (target_range, dim) = (self.sigma_range(), self.score().dim());
-        let settings = SamplerSettings { asked: asked.clone(), ladder: &ladder, target_range, dim };
+        let target_range = if self.knows_no_noise() { (0.0, 0.0) } else { self.sigma_range() };
+        let (dim, spread) = (self.score().dim(), self.spread());
+        let settings = SamplerSettings { asked: asked.clone(), ladder: &ladder, target_range, dim, spread };
         Ok((entry.name, sample::build(entry, &settings)?))
     }
 
@@ -265,21 +272,25 @@ impl Target {
     }
 }
 
-/// Samplers that ask for the score at σ = 0 alone.
-const WITHOUT_NOISE: &[&str] = &["langevin"];
+/// Samplers that can do with the score at σ = 0 alone: chains.
+const WITHOUT_NOISE: &[&str] = &["langevin", "mala", "underdamped", "hmc", "tempering"];
 
-/// Langevin dynamics at one level draws from p_σ whatever the noise; the probability flow from level to level and the denoising step
+/// Chains draw from p_σ whatever the noise; the probability flow from level to level and the denoising step
 /// are those of Gaussian noise.
 fn check_noise(noise: &dyn Noise, sampler: &str, asked: &Asked) -> Result<()> {
     match sampler {
-        "langevin" => Ok(()),
+        name if WITHOUT_NOISE.contains(&name) => Ok(()),
         "annealed" if !asked.denoise => Ok(()),
         "annealed" => {
             Err(Error::setting("--sampler annealed", format!("--no-denoise, for a model of {} noise", noise.name()), "nothing")
                 .with_hint("the denoising step is Tweedie's formula, which holds for Gaussian noise alone"))
         }
-        other => Err(Error::setting("--sampler", format!("langevin, for a model of {} noise", noise.name()), other)
-            .with_hint("the other samplers follow Gaussian noise from level to level; annealed --no-denoise will do too")),
+        other => Err(Error::setting(
+            "--sampler",
+            format!("{}, for a model of {} noise", WITHOUT_NOISE.join(", "), noise.name()),
+            other,
+        )
+        .with_hint("the other samplers follow Gaussian noise from level to level; annealed --no-denoise will do too")),
     }
 }
 

@@ -30,6 +30,10 @@ impl Sampler for Annealed {
         self.levels.as_slice().len() * self.steps_per_level + usize::from(self.denoise)
     }
 
+    fn levels(&self) -> Vec<f64> {
+        self.levels.as_slice().to_vec()
+    }
+
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
         let last = self.levels.last();
         let (mut s, mut z) = (walk.room(), walk.room());

@@ -1,6 +1,7 @@
 //! The one driver of all samplers.
 
-use super::{Start, Walk};
+use super::tally::{StepSizes, Tally};
+use super::{Kept, Start, Walk};
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::observe::{Flow, Observer, SampleStep};
@@ -13,6 +14,16 @@ use std::sync::{Mutex, PoisonError};
 pub trait Sampler: Send + Sync {
     /// How many times a block calls [`Walk::moved`].
     fn steps(&self) -> usize;
+
+    /// Which of these steps are draws of one law, if the sampler is a Markov chain; `None` where it is not.
+    fn kept(&self) -> Option<Kept> {
+        None
+    }
+
+    /// Its ladder of noise levels, the greatest first; empty where it has none.
+    fn levels(&self) -> Vec<f64> {
+        Vec::new()
+    }
 
     /// The algorithm. What it does to a row may depend on that row alone, for the split into blocks is not the user's choice.
     ///
@@ -47,8 +58,14 @@ pub struct Drawn {
     pub evaluations: u64,
     /// The share of proposals that were accepted, where the sampler makes proposals.
     pub acceptance: Option<f64>,
+    /// The step sizes that chains adapted to, where they adapt.
+    pub step_sizes: Option<StepSizes>,
+    /// Of each pair of neighbouring replicas, how often they changed places; empty where there are none.
+    pub exchange_rates: Vec<f64>,
     /// Rows (numbered from `from`) that are not finite.
     pub diverged: Vec<u64>,
+    /// What the last two or three are made of, for sets that come in parts.
+    pub(super) tally: Tally,
 }
 
 impl Drawn {
@@ -97,6 +114,10 @@ pub(super) fn block_rows(d: usize, evaluation: Evaluation) -> u64 {
     (numbers / d.max(1)).clamp(least, most).next_power_of_two() as u64
 }
 
+/// Rows that are evaluated apart are cut finer where there are few of them, so that every core has some. That changes nothing in them.
+const FINEST: u64 = 32;
+const FEW_BLOCKS: u64 = 16;
+
 /// One block: the rows that are moved, those of them that were asked for, and where these go.
 struct Block<'p> {
     rows: Range<u64>,
@@ -107,7 +128,11 @@ struct Block<'p> {
 /// Cuts the request into blocks that are aligned to the row number. Where rows are evaluated together, a block that is only partly asked
 /// for is computed whole: that is what makes the rows independent of the split.
 fn blocks<'p>(draw: &Draw, d: usize, evaluation: Evaluation, mut points: &'p mut [f64]) -> Vec<Block<'p>> {
-    let (size, end) = (block_rows(d, evaluation), draw.from + draw.n as u64);
+    let (whole, end) = (block_rows(d, evaluation), draw.from + draw.n as u64);
+    let size = match evaluation {
+        Evaluation::Together => whole,
+        Evaluation::Apart => whole.min((draw.n as u64 / FEW_BLOCKS).next_power_of_two().max(FINEST)),
+    };
     let mut blocks = Vec::new();
     let mut first = draw.from - draw.from % size;
     while first < end {
@@ -122,13 +147,12 @@ fn blocks<'p>(draw: &Draw, d: usize, evaluation: Evaluation, mut points: &'p mut
 }
 
 /// What one block leaves besides its points.
-struct Tally {
+struct Left {
     sigma: f64,
     /// Evaluations of the score, times rows.
     evaluations: u64,
     rows: u64,
-    accepted: u64,
-    proposed: u64,
+    tally: Tally,
 }
 
 /// Draws `draw.n` rows, block by block: side by side on all cores where the score evaluates rows apart, one after the other where an
@@ -140,7 +164,7 @@ pub fn draw(score: &dyn Score, sampler: &dyn Sampler, draw: &Draw, observer: &mu
     let (d, evaluation) = (score.dim(), score.evaluation());
     let mut points = vec![0.0; draw.n * d];
     let watch = Mutex::new(Watch { observer, n: draw.n, steps: sampler.steps(), done: 0, stopped: false });
-    let run = |block: Block<'_>| -> Result<Tally> {
+    let run = |block: Block<'_>| -> Result<Left> {
         if watch.lock().unwrap_or_else(PoisonError::into_inner).stopped {
             return Err(Error::Interrupted { saved: "no samples were written".to_owned() });
         }
@@ -151,21 +175,25 @@ pub fn draw(score: &dyn Score, sampler: &dyn Sampler, draw: &Draw, observer: &mu
         sampler.run(&mut walk)?;
         let first = (block.wanted.start - block.rows.start) as usize * d;
         block.points.copy_from_slice(&walk.x()[first..first + block.points.len()]);
-        let (accepted, proposed) = walk.acceptance();
-        Ok(Tally { sigma: walk.sigma(), evaluations: walk.evaluations(), rows: rows as u64, accepted, proposed })
+        Ok(Left { sigma: walk.sigma(), evaluations: walk.evaluations(), rows: rows as u64, tally: walk.tally() })
     };
     let blocks = blocks(draw, d, evaluation, &mut points);
-    let tallies: Vec<Tally> = match evaluation {
+    let left: Vec<Left> = match evaluation {
         Evaluation::Together => blocks.into_iter().map(run).collect::<Result<_>>(),
         Evaluation::Apart => blocks.into_par_iter().map(run).collect(),
     }?;
-    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    let (proposed, rows) = (sum(|t| t.proposed), sum(|t| t.rows));
+    let sum = |of: fn(&Left) -> u64| left.iter().map(of).sum::<u64>();
+    let rows = sum(|l| l.rows);
+    let mut tally = Tally::default();
+    left.iter().for_each(|l| tally.join(&l.tally));
     let diverged = points.chunks_exact(d).zip(draw.from..).filter(|(p, _)| p.iter().any(|v| !v.is_finite())).map(|(_, i)| i);
     Ok(Drawn {
-        sigma: tallies.first().map_or(draw.start_sigma, |t| t.sigma),
-        evaluations: (sum(|t| t.evaluations) + rows / 2) / rows.max(1),
-        acceptance: (proposed > 0).then(|| sum(|t| t.accepted) as f64 / proposed as f64),
+        sigma: left.first().map_or(draw.start_sigma, |l| l.sigma),
+        evaluations: (sum(|l| l.evaluations) + rows / 2) / rows.max(1),
+        acceptance: tally.acceptance(),
+        step_sizes: tally.step_sizes(),
+        exchange_rates: tally.exchange_rates(),
+        tally,
         diverged: diverged.collect(),
         points,
     })
@@ -247,8 +275,8 @@ mod tests {
         let sampler = Annealed { levels, steps_per_level: 4, epsilon: 0.1, denoise: true };
         let mut all = Counting { told: 0, done: 0, stop_at: u64::MAX };
         draw(&p, &sampler, &request(1000, 0), &mut all).unwrap();
-        // Four blocks of at most 256 rows, 13 steps each.
-        assert_eq!((all.told, all.done), (4 * 13, 1000));
+        // 1,000 rows are cut finer than into blocks of 256: sixteen of at most 64, 13 steps each.
+        assert_eq!((all.told, all.done), (16 * 13, 1000));
         let mut some = Counting { told: 0, done: 0, stop_at: 5 };
         let stopped = draw(&p, &sampler, &request(100_000, 0), &mut some);
         assert!(matches!(stopped, Err(Error::Interrupted { .. })));

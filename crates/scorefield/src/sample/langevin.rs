@@ -1,7 +1,7 @@
 //! `langevin`: one chain of unadjusted Langevin dynamics at one noise level.
 
 use super::chain::unadjusted_langevin;
-use super::{Method, Ready, Sampler, SamplerSettings, Walk};
+use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
 use crate::error::{Error, Result};
 use crate::registry::Entry;
 
@@ -19,6 +19,10 @@ pub struct Langevin {
 impl Sampler for Langevin {
     fn steps(&self) -> usize {
         self.steps
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        Some(Kept::after(0, self.steps))
     }
 
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {

@@ -6,35 +6,53 @@
 pub mod chain;
 pub mod solver;
 
+mod advice;
 mod annealed;
 mod ddim;
+mod divergence;
 mod dpmpp_2m;
 mod drive;
 mod euler_maruyama;
 mod heun;
+mod hmc;
+mod kept;
 mod ladder;
 mod langevin;
+mod mala;
 mod pf_ode;
 mod predictor_corrector;
 mod rule;
 mod spacing;
 mod start;
 mod stream;
+mod tally;
+mod tempering;
 pub mod tolerance;
+mod tune;
+mod underdamped;
 mod walk;
 
+pub use advice::{Advice, Level, advise};
 pub use annealed::Annealed;
 pub use ddim::Ddim;
+pub use divergence::divergence;
 pub use dpmpp_2m::Dpmpp2M;
 pub use drive::{Draw, Drawn, Sampler, draw};
 pub use euler_maruyama::EulerMaruyama;
 pub use heun::{Churn, Heun};
+pub use hmc::{Hmc, Path};
+pub use kept::Kept;
 pub use langevin::Langevin;
+pub use mala::Mala;
 pub use pf_ode::{End, PfOde};
 pub use predictor_corrector::PredictorCorrector;
 pub use spacing::{SPACINGS, Space, Spacing};
 pub use start::Start;
 pub use stream::{Totals, draw_parts};
+pub use tally::StepSizes;
+pub use tempering::{Rung, Tempering};
+pub use tune::{Kind, Tuned, tune};
+pub use underdamped::Underdamped;
 pub use walk::Walk;
 
 use crate::error::{Error, Result};
@@ -78,6 +96,21 @@ pub struct Asked {
     pub corrections: Option<usize>,
     /// Whether `annealed` ends with a denoising step.
     pub denoise: bool,
+    /// Steps before those that count, in which `mala`, `hmc` and `tempering` find their step sizes.
+    pub warmup: Option<usize>,
+    /// Leapfrog steps of a path of `hmc`.
+    pub leapfrog: Option<usize>,
+    /// Length of a path of `hmc`, in data units.
+    pub path: Option<f64>,
+    /// Friction γ of `underdamped`.
+    pub friction: Option<f64>,
+}
+
+impl Asked {
+    /// The steps in which step sizes adapt: as asked, else none where a step size was asked for, and half as many as `steps` where not.
+    pub(crate) fn warmup(&self, steps: usize) -> usize {
+        self.warmup.unwrap_or(if self.epsilon.is_some() { 0 } else { steps.div_ceil(2) })
+    }
 }
 
 impl Default for Asked {
@@ -101,6 +134,10 @@ impl Default for Asked {
             snr: None,
             corrections: None,
             denoise: true,
+            warmup: None,
+            leapfrog: None,
+            path: None,
+            friction: None,
         }
     }
 }
@@ -128,6 +165,10 @@ impl Asked {
             ("--snr", self.snr.is_some()),
             ("--corrector-steps", self.corrections.is_some()),
             ("--no-denoise", !self.denoise),
+            ("--warmup", self.warmup.is_some()),
+            ("--leapfrog", self.leapfrog.is_some()),
+            ("--path", self.path.is_some()),
+            ("--friction", self.friction.is_some()),
         ];
         all.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect()
     }
@@ -139,8 +180,10 @@ pub struct SamplerSettings<'a> {
     pub asked: Asked,
     /// The target's ladder of a given length.
     pub ladder: &'a dyn Fn(usize) -> Result<Levels>,
-    /// The target's smallest and largest level; (0, _) for a density known without noise.
+    /// The target's smallest and largest level; (0, _) for a density known without noise, (0, 0) where no noise is known.
     pub target_range: (f64, f64),
+    /// The standard deviation of the data in one dimension.
+    pub spread: f64,
     /// d.
     pub dim: usize,
 }
@@ -186,6 +229,10 @@ pub fn build(entry: &Entry<Method>, settings: &SamplerSettings<'_>) -> Result<Re
 /// The samplers a user may name.
 pub static SAMPLERS: &[Entry<Method>] = &[
     langevin::ENTRY,
+    mala::ENTRY,
+    underdamped::ENTRY,
+    hmc::ENTRY,
+    tempering::ENTRY,
     annealed::ENTRY,
     predictor_corrector::ENTRY,
     euler_maruyama::ENTRY,
@@ -221,13 +268,23 @@ mod tests {
             snr: Some(0.1),
             corrections: Some(1),
             denoise: false,
+            warmup: Some(1),
+            leapfrog: Some(1),
+            path: Some(1.0),
+            friction: Some(1.0),
         };
         for flag in all.given() {
             assert!(SAMPLERS.iter().any(|e| e.value.reads.contains(&flag)), "{flag}");
         }
         for entry in SAMPLERS {
             assert!(entry.value.reads.iter().all(|flag| all.given().contains(flag)), "{}", entry.name);
-            let settings = SamplerSettings { asked: all.clone(), ladder: &|_| unreachable!(), target_range: (0.0, 20.0), dim: 2 };
+            let settings = SamplerSettings {
+                asked: all.clone(),
+                ladder: &|_| unreachable!(),
+                target_range: (0.0, 20.0),
+                dim: 2,
+                spread: 4.0,
+            };
             assert!(build(entry, &settings).err().unwrap().to_string().starts_with("--"), "{}", entry.name);
         }
     }
@@ -237,8 +294,8 @@ mod tests {
         let p = density::mixture("mixture").unwrap();
         let (mean, variance) = p.moments();
         let start = Start::Normal { mean: mean.iter().map(|m| *m as f32).collect(), sigma_data: variance.sqrt() as f32 };
-        for entry in SAMPLERS.iter().filter(|e| e.name != "langevin") {
-            let settings = SamplerSettings { asked: Asked::default(), ladder, target_range, dim: 2 };
+        for entry in SAMPLERS.iter().filter(|e| !["langevin", "mala", "underdamped", "hmc"].contains(&e.name)) {
+            let settings = SamplerSettings { asked: Asked::default(), ladder, target_range, dim: 2, spread: variance.sqrt() };
             let ready = build(entry, &settings).unwrap();
             let request = Draw { n, from: 0, seed: 1, start: start.clone(), start_sigma: ready.start_sigma };
             let drawn = draw(&p, &*ready.sampler, &request, &mut ()).unwrap();

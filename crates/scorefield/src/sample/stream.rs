@@ -2,12 +2,13 @@
 //! set whatever their size.
 
 use super::drive::{Draw, Drawn, Sampler, block_rows, draw};
+use super::tally::{StepSizes, Tally};
 use crate::error::Result;
 use crate::observe::{Flow, Observer, SampleStep};
 use crate::score::{Evaluation, Score};
 
 /// What all parts together came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
     /// Rows that were drawn and taken.
     pub rows: u64,
@@ -17,6 +18,10 @@ pub struct Totals {
     pub evaluations: u64,
     /// The share of proposals that were accepted, where the sampler makes proposals.
     pub acceptance: Option<f64>,
+    /// The step sizes that chains adapted to, where they adapt.
+    pub step_sizes: Option<StepSizes>,
+    /// Of each pair of neighbouring replicas, how often they changed places; empty where there are none.
+    pub exchange_rates: Vec<f64>,
 }
 
 /// Draws `request` and hands it on part by part, in order, each with the number of its first row. Returns what was drawn, also where
@@ -33,7 +38,7 @@ pub fn draw_parts(
 ) -> (Totals, Result<()>) {
     let (mut totals, end) = (Totals { sigma: request.start_sigma, ..Totals::default() }, request.from + request.n as u64);
     // Sums over rows, for the means.
-    let (mut evaluations, mut accepted) = (0u64, 0.0);
+    let (mut evaluations, mut tally) = (0u64, Tally::default());
     let part = part_rows(score);
     let mut first = request.from;
     while first < end {
@@ -47,8 +52,8 @@ pub fn draw_parts(
         };
         let rows = last - first;
         evaluations += drawn.evaluations * rows;
-        accepted += drawn.acceptance.unwrap_or(0.0) * rows as f64;
-        let (sigma, proposes) = (drawn.sigma, drawn.acceptance.is_some());
+        tally.join(&drawn.tally);
+        let sigma = drawn.sigma;
         if let Err(e) = take(drawn, first) {
             return (totals, Err(e));
         }
@@ -57,7 +62,9 @@ pub fn draw_parts(
             rows: all,
             sigma,
             evaluations: (evaluations + all / 2) / all,
-            acceptance: proposes.then(|| accepted / all as f64),
+            acceptance: tally.acceptance(),
+            step_sizes: tally.step_sizes(),
+            exchange_rates: tally.exchange_rates(),
         };
         first = last;
     }
@@ -119,7 +126,7 @@ mod tests {
                 });
                 ended.unwrap();
                 assert_eq!(points, whole.points);
-                assert_eq!(totals, Totals { rows: n as u64, sigma: 0.0, evaluations: 5, acceptance: None });
+                assert_eq!(totals, Totals { rows: n as u64, evaluations: 5, ..Totals::default() });
             }
         }
     }

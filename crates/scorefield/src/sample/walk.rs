@@ -1,9 +1,11 @@
 //! A sampler's view of its block: rows of points that move together, in double precision.
 
 use super::drive::Watch;
+use super::tally::{Share, Tally};
 use crate::error::Result;
 use crate::key::Key;
 use crate::score::Score;
+use scorefield_kernels::chain;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +23,7 @@ pub struct Walk<'a, 'o> {
     step: usize,
     draws: Cell<u32>,
     evaluations: Cell<u64>,
-    acceptance: Cell<(u64, u64)>,
+    tally: RefCell<Tally>,
     single: RefCell<Vec<f32>>,
     watch: &'a Mutex<Watch<'o>>,
 }
@@ -47,7 +49,7 @@ impl<'a, 'o> Walk<'a, 'o> {
             step: 0,
             draws: Cell::new(0),
             evaluations: Cell::new(0),
-            acceptance: Cell::new((0, 0)),
+            tally: RefCell::default(),
             single: RefCell::default(),
             watch,
         }
@@ -123,14 +125,27 @@ impl Walk<'_, '_> {
         let mut single = self.single.borrow_mut();
         single.resize(out.len(), 0.0);
         law(self.key.at(call), self.first_row, out.len() / self.rows, &mut single);
-        out.iter_mut().zip(single.iter()).for_each(|(to, from)| *to = f64::from(*from));
+        chain::widen(&single, out);
     }
 
     /// Which rows' proposals were accepted, `[rows]`.
     pub fn accepted(&self, rows: &[bool]) {
-        let (accepted, proposed) = self.acceptance.get();
-        let wanted = &rows[self.wanted.clone()];
-        self.acceptance.set((accepted + wanted.iter().filter(|a| **a).count() as u64, proposed + wanted.len() as u64));
+        self.tally.borrow_mut().accepted.add(&rows[self.wanted.clone()]);
+    }
+
+    /// Which rows' replicas `pair` and `pair` + 1 have exchanged places, `[rows]`.
+    pub fn exchanged(&self, pair: usize, rows: &[bool]) {
+        let exchanges = &mut self.tally.borrow_mut().exchanges;
+        if exchanges.len() <= pair {
+            exchanges.resize(pair + 1, Share::default());
+        }
+        exchanges[pair].add(&rows[self.wanted.clone()]);
+    }
+
+    /// The step size that each row ended with, `[rows]`.
+    pub fn stepped(&self, epsilon: &[f64]) {
+        let steps = &mut self.tally.borrow_mut().steps;
+        epsilon[self.wanted.clone()].iter().for_each(|epsilon| steps.add(*epsilon));
     }
 
     /// The points have made a step, and are now at noise level `sigma`.
@@ -149,8 +164,8 @@ impl Walk<'_, '_> {
         self.evaluations.get()
     }
 
-    /// Proposals accepted and made.
-    pub(super) fn acceptance(&self) -> (u64, u64) {
-        self.acceptance.get()
+    /// What the sampler has told of its moves.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally.borrow().clone()
     }
 }

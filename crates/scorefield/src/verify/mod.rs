@@ -3,6 +3,7 @@
 //! A section makes cases out of the registries, so that what is added to one is verified without being named here; a case measures, and
 //! answers with [`Check`]s. Nothing is timed, nothing is read or written, and a seed gives the same numbers on one machine.
 
+mod chains;
 mod derivatives;
 mod exact_scores;
 mod likelihoods;
@@ -59,6 +60,7 @@ static SECTIONS: &[Entry<Section>] = &[
     noises::ENTRY,
     exact_scores::ENTRY,
     derivatives::ENTRY,
+    chains::ENTRY,
     solvers::ENTRY,
     likelihoods::ENTRY,
 ];
@@ -119,7 +121,6 @@ fn by_alias(only: &str) -> &str {
         entries.iter().find(|e| e.aliases.contains(&only)).map(|e| e.name)
     }
     let found = within(crate::objective::OBJECTIVES, only).or_else(|| within(crate::noise::NOISES, only));
-    let found = found.or_else(|| within(crate::sample::SAMPLERS, only));
     found.or_else(|| within(crate::net::NETS, only)).or_else(|| within(crate::density::DENSITIES, only)).unwrap_or(only)
 }
 

@@ -1,6 +1,7 @@
 //! `bench`: how fast this machine trains, and how noisy the gradients are that it trains on.
 
 mod kernels;
+mod samplers;
 mod unet;
 
 use std::path::PathBuf;
@@ -26,10 +27,11 @@ Examples:
   scorefield bench --only objectives --picture cost.png --markdown cost.md
   scorefield bench --only objectives-peers --case sliced-1024 --json      one step as other libraries take it
   scorefield bench --only unet --case small                               a U-Net's forward pass and training step
+  scorefield bench --only mcmc                                            effective draws a second of Markov chains
   scorefield bench --only kernels                                         against the processor's peak and its memory's";
 
 /// What may be measured.
-const PARTS: &[&str] = &["mlp", "objectives", "objectives-peers", "unet", "kernels"];
+const PARTS: &[&str] = &["mlp", "objectives", "objectives-peers", "unet", "langevin", "mcmc", "kernels"];
 /// A look at the peak, and how many are taken: other programs only ever take away from it, so the highest counts.
 const PEAK: Duration = Duration::from_millis(50);
 const PEAKS: usize = 4;
@@ -44,7 +46,7 @@ pub struct Bench {
     /// Measure only this [default: mlp and objectives]
     #[arg(long, value_name = "NAME", value_parser = Offered::new(PARTS.iter().copied()))]
     only: Option<String>,
-    /// Of objectives-peers: which step; of unet: which size [default: small]
+    /// Of objectives-peers: which step; of unet: which size [default: small]; of mcmc: which chains [default: all]
     #[arg(long, value_name = "CASE", value_parser = Offered::new(cases()))]
     case: Option<String>,
     /// Of objectives-peers: how many steps [default: a second and a half of them]
@@ -86,6 +88,7 @@ pub fn run(args: &Bench, session: &Session) -> Result<Answer> {
         Some("objectives") => objectives(args, seconds, session),
         Some("objectives-peers") => peers(args, session),
         Some("unet") => unet::run(args.case.as_deref().unwrap_or(unet::DEFAULT), seconds, session),
+        Some(only @ ("langevin" | "mcmc")) => samplers::run(only, args.case.as_deref(), session),
         Some("kernels") => Ok(kernels::run(seconds)),
         Some(other) => Err(unknown("--only", other, PARTS)),
     }
@@ -93,7 +96,8 @@ pub fn run(args: &Bench, session: &Session) -> Result<Answer> {
 
 /// What `--case` may name, whatever the part; the part then says which of them are its own.
 fn cases() -> impl Iterator<Item = &'static str> {
-    bench::CASES.iter().map(|c| c.name).chain(bench::UNETS.iter().map(|c| c.name))
+    let chains = std::iter::once(&bench::LANGEVIN).chain(bench::MCMC).map(|c| c.name);
+    bench::CASES.iter().map(|c| c.name).chain(bench::UNETS.iter().map(|c| c.name)).chain(chains)
 }
 
 impl Bench {
@@ -101,9 +105,10 @@ impl Bench {
     fn check(&self) -> Result<()> {
         let only = self.only.as_deref();
         let peers = only == Some("objectives-peers");
+        let has_cases = only.is_some_and(|only| ["objectives-peers", "unet", "langevin", "mcmc"].contains(&only));
         let grid = only.is_none_or(|only| only == "objectives");
         let given = [
-            ("--case", self.case.is_some(), peers || only == Some("unet"), "--only objectives-peers or --only unet"),
+            ("--case", self.case.is_some(), has_cases, "--only objectives-peers, unet, langevin or mcmc"),
             ("--steps", self.steps.is_some(), peers, "--only objectives-peers"),
             ("--picture", self.picture.is_some(), grid, "--only objectives"),
             ("--markdown", self.markdown.is_some(), grid, "--only objectives"),

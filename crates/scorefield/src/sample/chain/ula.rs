@@ -3,8 +3,9 @@
 //! ε is the step of the Euler–Maruyama scheme for dx = ½∇log p dt + dw. Others write x + εs + √(2ε)z: their ε is half of ours. On N(0, 1)
 //! the chain's stationary variance is 1/(1 − ε/4): it is biased, and the bias vanishes with ε.
 
+use scorefield_kernels::chain;
+
 /// Moves `x` to the next state by its score and fresh noise z, all `[n, d]`.
 pub fn unadjusted_langevin(x: &mut [f64], score: &[f64], z: &[f64], epsilon: f64) {
-    let (half, root) = (epsilon / 2.0, epsilon.sqrt());
-    x.iter_mut().zip(score).zip(z).for_each(|((x, s), z)| *x += half * s + root * z);
+    chain::langevin(x, score, z, epsilon / 2.0, epsilon.sqrt());
 }

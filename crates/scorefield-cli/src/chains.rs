@@ -1,0 +1,178 @@
+//! What is said of the Markov chains that made a set: whether they have mixed, what they are worth, and pictures of them.
+
+use std::path::{Path, PathBuf};
+
+use scorefield::data::write::write_array;
+use scorefield::density::Mixture;
+use scorefield::diagnostic::chains::{Draws, MIXED, Share, Summary, mode_shares, ranks, summary};
+use scorefield::error::{Error, Result};
+use scorefield::plot::{Curve, Ranks, Series, Traces, curve, rank_plot, stack, traces};
+use scorefield::words;
+use serde_json::json;
+
+use crate::output::Answer;
+
+/// Coordinates that are drawn; with more, the ones that have mixed worst.
+const PICTURES: usize = 4;
+/// R̂ above which chains are far from having mixed.
+const FAR: f64 = 1.05;
+/// Lags of an autocorrelation plot at most.
+const LAGS: usize = 100;
+
+/// The chains of a set, as far as they were kept.
+pub struct Chains {
+    draws: Draws,
+    /// Steps between two draws, and the step of the first.
+    steps: (usize, usize),
+    /// Chains in all.
+    n: usize,
+    seconds: f64,
+    diverged: usize,
+    summary: Summary,
+    modes: Vec<Share>,
+}
+
+impl Chains {
+    /// Measures the draws that were kept of `n` chains, in data units; `mixture` is what they should follow, and σ its noise level.
+    ///
+    /// # Errors
+    /// None of the chains is finite.
+    pub fn new(draws: Draws, steps: (usize, usize), n: usize, seconds: f64, mixture: Option<(&Mixture, f64)>) -> Result<Self> {
+        let (draws, diverged) = draws.finite()?;
+        let modes = match mixture {
+            Some((mixture, sigma)) if mixture.weights().len() > 1 => {
+                let points: Vec<f32> = draws.values.iter().map(|v| *v as f32).collect();
+                mode_shares(&mixture.assign(&points, sigma), draws.chains, draws.draws, mixture.weights().len())?
+            }
+            _ => Vec::new(),
+        };
+        let summary = summary(&draws);
+        Ok(Self { draws, steps, n, seconds, diverged, summary, modes })
+    }
+
+    /// Effective draws that all chains together make in a second: those of the worst coordinate, and of the chains that were looked at so
+    /// many times as there are chains.
+    fn ess_per_second(&self) -> Option<f64> {
+        let of_all = self.n as f64 / self.draws.chains as f64;
+        self.summary.least_bulk().map(|ess| ess * of_all / self.seconds)
+    }
+
+    /// The coordinate of the greatest R̂, and that.
+    fn worst(&self) -> Option<(usize, f64)> {
+        let known = self.summary.rhat.iter().copied().enumerate().filter(|(_, r)| !r.is_nan());
+        known.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// In words, if the chains have not mixed.
+    pub fn warning(&self, name: &dyn Fn(usize) -> String) -> Option<String> {
+        let (j, rhat) = self.worst().filter(|(_, rhat)| *rhat > MIXED)?;
+        let (rhat_said, j) = (rhat_text(rhat), name(j));
+        Some(if rhat > FAR {
+            format!(
+                "the chains have not mixed: R̂ = {rhat_said} in {j} (above {MIXED}); they remember where they began, and what is counted \
+                 from them is not what the density says. More --steps help where they are slow; where modes are far apart, take \
+                 --sampler tempering or annealed"
+            )
+        } else {
+            format!("the chains have not quite mixed: R̂ = {rhat_said} in {j} (above {MIXED}); take more --steps")
+        })
+    }
+
+    /// Lines for a reader.
+    pub fn text(&self) -> String {
+        let Draws { chains, draws, .. } = self.draws;
+        let number = |x: Option<f64>| x.map_or("not defined".to_owned(), words::number);
+        let every = if self.steps.0 > 1 { format!(", every {}th step", self.steps.0) } else { String::new() };
+        let mut text = format!("chains: {chains} looked at, {draws} draws each{every}\n");
+        let rhat = self.worst().map_or("not defined for one chain".to_owned(), |(_, r)| rhat_text(r));
+        text += &format!(
+            "worst R̂ {rhat}, effective draws {} (bulk), {} (tails), {} a second from all chains\n",
+            number(self.summary.least_bulk()),
+            number(self.summary.least_tail()),
+            number(self.ess_per_second())
+        );
+        if self.diverged > 0 {
+            text += &format!("{} chains that diverged are left out of these figures\n", self.diverged);
+        }
+        for (k, share) in self.modes.iter().enumerate() {
+            let (low, high) = share.interval;
+            text += &format!("mode {k} along the chains: {:.3}, 95 % interval {low:.3} to {high:.3}\n", share.weight);
+        }
+        text
+    }
+
+    /// Fields for a program.
+    pub fn fields(&self, answer: Answer) -> Answer {
+        let Draws { chains, draws, d, .. } = self.draws;
+        let answer = answer
+            .with("rhat", self.summary.worst_rhat())
+            .with("ess_bulk", self.summary.least_bulk())
+            .with("ess_tail", self.summary.least_tail())
+            .with("ess_per_second", self.ess_per_second())
+            .with("mixed", self.summary.worst_rhat().map(|r| r <= MIXED))
+            .with("chains", json!({"looked_at": chains, "draws": draws, "every": self.steps.0, "first_step": self.steps.1}));
+        let answer = if self.modes.is_empty() { answer } else { answer.with("mode_weights_of_chains", &self.modes) };
+        if d <= crate::statistics::MANY { answer.with("coordinates", &self.summary) } else { answer }
+    }
+
+    /// Writes the draws, `[chains, draws, d]`.
+    ///
+    /// # Errors
+    /// A disk that is full.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let Draws { values, chains, draws, d } = &self.draws;
+        let single: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+        write_array(path, &single, &[*chains, *draws, *d], None)
+    }
+
+    /// Draws traces, ranks and autocorrelations of a few coordinates into a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    pub fn pictures(&self, folder: &Path, name: &dyn Fn(usize) -> String) -> Result<Vec<PathBuf>> {
+        std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
+        let mut order: Vec<usize> = (0..self.draws.d).collect();
+        if order.len() > PICTURES {
+            let rhat = |j: &usize| if self.summary.rhat[*j].is_nan() { 0.0 } else { self.summary.rhat[*j] };
+            order.sort_by(|a, b| rhat(b).total_cmp(&rhat(a)));
+            order.truncate(PICTURES);
+        }
+        let draws = self.draws.draws;
+        let (mut lines, mut bars, mut curves) = (Vec::new(), Vec::new(), Vec::new());
+        let mut correlations = Vec::new();
+        for j in order {
+            let v = self.draws.variable(j);
+            let title =
+                format!("{}: R̂ {}, ESS {}", name(j), rhat_text(self.summary.rhat[j]), words::number(self.summary.ess_bulk[j]));
+            lines.push(traces(&Traces {
+                title: &title,
+                caption: "",
+                values: v.values(),
+                draws,
+                steps: self.steps,
+                y_label: &name(j),
+            })?);
+            let caption = "Share of each chain's draws by rank. Band: 95 % of independent draws.";
+            bars.push(rank_plot(&Ranks { title: &title, caption, ranks: &ranks(&v), draws })?);
+            let along = v.autocorrelation(LAGS.min(draws / 2));
+            let at = |(t, r): (usize, f64)| ((t * self.steps.0) as f64, r);
+            correlations.push((name(j), along.into_iter().enumerate().map(at).collect::<Vec<_>>()));
+        }
+        let series: Vec<Series<'_>> = correlations.iter().map(|(name, points)| Series { name, points }).collect();
+        let caption = "Mean over the chains.";
+        let plot = Curve { title: "Autocorrelation", caption, series: &series, x_label: "lag, steps", y_label: "correlation" };
+        curves.push(curve(&plot)?);
+        let mut written = Vec::new();
+        for (file, panels) in [("trace.png", lines), ("ranks.png", bars), ("autocorrelation.png", curves)] {
+            let path = folder.join(file);
+            stack(&panels)?.save(&path, &[("scorefield", env!("CARGO_PKG_VERSION"))])?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+/// R̂ is looked at to the third decimal.
+fn rhat_text(rhat: f64) -> String {
+    if rhat.is_nan() { "–".to_owned() } else { format!("{rhat:.3}") }
+}
