@@ -147,7 +147,7 @@ fn settings_that_a_sampler_has_no_use_for_are_refused_by_name() {
         let arguments = [&["sample", "density:mixture", "-n", "5", "--sampler", sampler, "-o", "x.npy"][..], more].concat();
         refused(at.path(), &arguments, said);
     };
-    sample("heun", &["--epsilon", "0.1"], &["--epsilon", "langevin, annealed", "heun"]);
+    sample("heun", &["--epsilon", "0.1"], &["--epsilon", "langevin, mala", "heun"]);
     sample("langevin", &["--sigma-max", "5"], &["--sigma-max", "langevin", "heun"]);
     sample("dpmpp-2m", &["--s-churn", "1"], &["--s-churn", "heun"]);
     sample("pf-ode", &["--steps", "10"], &["--steps", "pf-ode reads --sigma-min"]);

@@ -253,8 +253,8 @@ fn chains_say_whether_they_have_mixed_and_leave_their_course_and_pictures() {
         assert!(answer[field].is_f64(), "{field}: {answer}");
     }
     assert_eq!(answer["mixed"], false);
-    // 40 chains, all 200 steps after the warm-up, 2 numbers of 4 bytes; a header of 128.
-    assert_eq!(fs::metadata(at.join("course.npy")).unwrap().len(), 128 + 40 * 200 * 2 * 4);
+    // 40 chains, the second half of 100 steps of warm-up and 200 after them, 2 numbers of 4 bytes; a header of 128.
+    assert_eq!(fs::metadata(at.join("course.npy")).unwrap().len(), 128 + 40 * 150 * 2 * 4);
     for picture in ["trace.png", "ranks.png", "autocorrelation.png"] {
         assert!(at.join("pictures").join(picture).is_file(), "{picture}");
     }

@@ -401,7 +401,6 @@ mod tests {
         let mut one = [0.0; 4];
         m.score_rows(&x[..2], 0.5, &mut one[..2]);
         m.score_rows(&x[2..], 2.0, &mut one[2..]);
-        // Two ways to the same number: a kernel over many rows, and a row at a time.
         assert!(own.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-14), "{own:?} {one:?}");
     }
 

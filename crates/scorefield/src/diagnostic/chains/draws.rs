@@ -137,11 +137,16 @@ pub(super) fn variance(values: &[f64]) -> f64 {
 
 /// Of sorted values.
 pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
-    let at = p.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let below = (at as usize).min(sorted.len().saturating_sub(2));
-    let above = (below + 1).min(sorted.len() - 1);
-    let part = at - below as f64;
-    (1.0 - part) * sorted[below] + part * sorted[above]
+    let n = sorted.len();
+    if n < 2 {
+        return sorted[0];
+    }
+    // Written as SciPy's `mquantiles` does: where p falls on a draw, the rounding of this decides whether the draw is below it.
+    let p = p.clamp(0.0, 1.0);
+    let at = n as f64 * p + (1.0 - p);
+    let below = at.clamp(1.0, n as f64 - 1.0).floor();
+    let part = (at - below).clamp(0.0, 1.0);
+    (1.0 - part) * sorted[below as usize - 1] + part * sorted[below as usize]
 }
 
 #[cfg(test)]
