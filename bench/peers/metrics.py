@@ -4,7 +4,9 @@
     pip install numpy scipy scikit-learn pot prdc
     python3 bench/peers/metrics.py > crates/scorefield/tests/fixtures/metrics.json
 """
+import contextlib
 import json
+import sys
 
 import numpy as np
 import ot
@@ -48,5 +50,7 @@ def case(seed, n, m, d, shift, scale):
     }
 
 
-cases = [case(1, 60, 60, 3, 0.0, 1.0), case(2, 50, 41, 2, 0.7, 1.5), case(3, 41, 64, 5, 0.2, 0.5), case(4, 48, 48, 1, 2.0, 1.0)]
+# prdc prints as it goes.
+with contextlib.redirect_stdout(sys.stderr):
+    cases = [case(1, 60, 60, 3, 0.0, 1.0), case(2, 50, 41, 2, 0.7, 1.5), case(3, 41, 64, 5, 0.2, 0.5), case(4, 48, 48, 1, 2.0, 1.0)]
 print(json.dumps(cases))
