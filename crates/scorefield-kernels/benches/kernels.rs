@@ -207,9 +207,7 @@ mod mixtures {
     #[divan::bench]
     fn normals_of_two_columns(bencher: Bencher<'_, '_>) {
         let mut out = vec![0.0; 1024];
-        let stream = scorefield_kernels::philox::Stream { seed: 1, purpose: 2, step: 3 };
-        bencher
-            .counter(ItemsCount::new(512usize))
-            .bench_local(|| scorefield_kernels::philox::fill_normal(stream, 0, 2, black_box(&mut out)));
+        let stream = Stream { seed: 1, purpose: 2, step: 3 };
+        bencher.counter(ItemsCount::new(512usize)).bench_local(|| philox::fill_normal(stream, 0, 2, black_box(&mut out)));
     }
 }

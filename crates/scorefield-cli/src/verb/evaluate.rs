@@ -77,9 +77,11 @@ pub fn run(args: &Evaluate, session: &Session) -> Result<Answer> {
 
     let mut text = words::table(&table(&found));
     text += &format!("{} samples against {} real points of {d} numbers\n", words::count(m as u64), words::count(n as u64));
-    let mut answer = Answer::default().with("subject", &args.subject).with("against", &args.against).with("n", m).with("n_real", n);
+    let mut answer =
+        Answer::default().with("subject", &args.subject).with("against", &args.against).with("n", m).with("n_real", n);
     if found.iter().any(|f| f.name == "mmd") {
-        text += &format!("mmd: {}% of relabelled sets are as far apart (permutation test, 199)\n", words::number(100.0 * p_value));
+        text +=
+            &format!("mmd: {}% of relabelled sets are as far apart (permutation test, 199)\n", words::number(100.0 * p_value));
         answer = answer.with("mmd_p_value", p_value);
     }
     for figure in &found {
@@ -119,7 +121,11 @@ fn samples(args: &Evaluate, d: usize, session: &Session) -> Result<Vec<f32>> {
         (rows(&*set.train, args.n, session)?, set.train.event().clone())
     };
     if event.len() != d {
-        return Err(Error::setting("RUN|SAMPLES", format!("points of {d} numbers, as {}", args.against), format!("shape {event}")));
+        return Err(Error::setting(
+            "RUN|SAMPLES",
+            format!("points of {d} numbers, as {}", args.against),
+            format!("shape {event}"),
+        ));
     }
     Ok(points)
 }

@@ -148,10 +148,10 @@ mod tests {
         let expected = normal(x[0], 1.0) + (1..d).map(|i| normal(step(i), v)).sum::<f64>();
         assert!((log[0] - expected).abs() < 1e-11 * expected.abs(), "{} {expected}", log[0]);
         let size = score.iter().map(|s| s * s).sum::<f64>().sqrt();
-        for i in 0..d {
+        for (i, score) in score.iter().enumerate() {
             let own = if i == 0 { -x[0] } else { -step(i) / v };
             let next = if i + 1 < d { rho * step(i + 1) / v } else { 0.0 };
-            assert!((score[i] - own - next).abs() < 1e-12 * size, "{i}: {} {}", score[i], own + next);
+            assert!((score - own - next).abs() < 1e-12 * size, "{i}: {score} {}", own + next);
         }
         // Under noise the process remembers for ever: no band, and the score changes smoothly.
         let mut near = vec![0.0; d];

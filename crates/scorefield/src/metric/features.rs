@@ -44,9 +44,8 @@ impl Features {
                 }))
             }
             Self::Classifier => {
-                let classifier = Classifier::train(source, &ClassifierConfig { seed, ..Default::default() }).map_err(|_| {
-                    Error::setting("--features", "raw or pca for data without labels", "classifier")
-                })?;
+                let classifier = Classifier::train(source, &ClassifierConfig { seed, ..Default::default() })
+                    .map_err(|_| Error::setting("--features", "raw or pca for data without labels", "classifier"))?;
                 Ok([real, samples].map(|points| wide(&classifier.features(points))))
             }
         }

@@ -3,9 +3,9 @@
 //! Errors are by the jackknife over ten groups (Efron & Tibshirani 1993, chapter 11): each figure is taken again ten times, each time without a
 //! tenth of either set. A figure says nothing without its floor: most are not 0 for two sets of one law.
 
+use super::mmd;
 use super::pairs::{Pairs, View};
 use super::sliced::unit_directions;
-use super::mmd;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
 use crate::registry::Entry;
@@ -135,7 +135,8 @@ pub fn figures(question: &Question<'_>, wanted: &[&'static Entry<Metric>]) -> Re
     let halves = Sets { length: floor_length, ..halves };
     let mut without: Vec<Sets<'_>> = Vec::new();
     if wanted.iter().any(|e| e.value.error == Error95::Jackknife) {
-        without.extend((0..GROUPS).map(|group| Sets { length: whole.length, ..sets(&pairs, question, &directions, Some(group)) }));
+        without
+            .extend((0..GROUPS).map(|group| Sets { length: whole.length, ..sets(&pairs, question, &directions, Some(group)) }));
     }
     let figure = |entry: &&'static Entry<Metric>| {
         let Metric { measure, error, ideal } = entry.value;

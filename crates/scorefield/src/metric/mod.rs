@@ -71,11 +71,7 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "exact Wasserstein distance of order 2 between the first 400 points of each, in data units",
         formula: "min over matchings of (mean ‖x − y‖²)^½",
         source: "Jonker & Volgenant 1987",
-        value: Metric {
-            measure: |s| Ok(wasserstein(&s.view.first(MATCHED), 2.0)),
-            error: Error95::Jackknife,
-            ideal: Some(0.0),
-        },
+        value: Metric { measure: |s| Ok(wasserstein(&s.view.first(MATCHED), 2.0)), error: Error95::Jackknife, ideal: Some(0.0) },
     },
     Entry {
         name: "frechet",
@@ -131,7 +127,11 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "share of real points with a sample in their neighbourhood",
         formula: "P(∃j: yⱼ ∈ B(xᵢ))",
         source: "Naeem et al. 2020",
-        value: Metric { measure: |s| Ok(coverage(&s.view, NEIGHBOURS).coverage), error: Error95::Jackknife, ideal: Some(1.0 - 1.0 / 32.0) },
+        value: Metric {
+            measure: |s| Ok(coverage(&s.view, NEIGHBOURS).coverage),
+            error: Error95::Jackknife,
+            ideal: Some(1.0 - 1.0 / 32.0),
+        },
     },
     Entry {
         name: "copies",

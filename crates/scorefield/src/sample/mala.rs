@@ -163,7 +163,7 @@ mod tests {
         let p = density::mixture("mixture-1d").unwrap();
         let (n, sigma) = (20_000, 0.6);
         let second = 0.7 * (1.0 + 0.25 + 0.36) + 0.3 * (2.25 + 0.09 + 0.36);
-        let mean = 0.7 * -1.0 + 0.3 * 1.5;
+        let mean = 0.3 * 1.5 - 0.7;
         for epsilon in [0.5, 1.0] {
             let mala = Mala { steps: 300, warmup: 0, epsilon, target: TARGET, sigma };
             let known = draw(&p, &mala, &request(n, 1, 0), &mut ()).unwrap();

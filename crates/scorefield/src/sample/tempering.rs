@@ -169,7 +169,7 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
             false => along(highest, (LOW * spread).min(0.5 * highest), count - 1).chain([0.0]).collect(),
         };
         let rung = |sigma: &f64| Rung { sigma: *sigma, beta: 1.0, epsilon: scale(*sigma) };
-        (levels.iter().map(rung).collect(), format!("{count} replicas from σ = {} to {lowest}", highest))
+        (levels.iter().map(rung).collect(), format!("{count} replicas from σ = {highest} to {lowest}"))
     } else {
         let rung = |beta: f64| Rung { sigma: 0.0, beta, epsilon: asked.epsilon.unwrap_or((0.1 * spread).powi(2)) / beta };
         (along(HOTTEST, 1.0, count).map(rung).collect(), format!("{count} replicas from power β = {HOTTEST} to 1"))

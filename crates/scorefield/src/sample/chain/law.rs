@@ -8,7 +8,7 @@
 use crate::sample::Walk;
 
 /// The inner nodes (1 ∓ 1/√5)/2, and the weights of ends and inner nodes.
-const NODES: [f64; 2] = [0.276_393_202_250_021_03, 0.723_606_797_749_979];
+const NODES: [f64; 2] = [0.276_393_202_250_021, 0.723_606_797_749_979];
 const WEIGHTS: [f64; 2] = [1.0 / 12.0, 5.0 / 12.0];
 
 /// Points of one block with their scores and, where there is a density, its logarithm up to a constant, both of one [`Law`].
