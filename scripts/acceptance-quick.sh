@@ -48,7 +48,7 @@ echo "== what there is"
 check "help is there" "$scorefield" --help
 check "the version is there" "$scorefield" --version
 json "doctor answers" 'd["verb"] == "doctor" and "cpu" in d["devices"]' doctor
-for what in objectives samplers schedules noises nets densities; do json "list $what answers" 'd["verb"] == "list"' list "$what"; done
+for what in objectives samplers schedules noises nets densities metrics; do json "list $what answers" 'd["verb"] == "list"' list "$what"; done
 for shell in bash zsh fish; do check "completions for $shell" "$scorefield" completions "$shell"; done
 
 echo "== train, resume, repeat"
@@ -76,6 +76,40 @@ for sampler in heun annealed langevin; do
   json "sampler $sampler" 'd["network_evaluations"] > 0' sample whole -n 20 --sampler $sampler --steps 5 "${extra[@]}" -o $sampler.npy
 done
 for file in picture.png picture.svg table.parquet; do json "samples as $file" 'd["n"] == 50' sample whole -n 50 -o $file; done
+
+for sampler in ddim dpmpp-2m pf-ode euler-maruyama predictor-corrector; do
+  json "sampler $sampler on the exact mixture" 'd["n"] == 50 and abs(sum(d["mode_weights"]) - 1) < 1e-6' sample density:mixture -n 50 --sampler $sampler -o $sampler.npy
+done
+for sampler in mala hmc underdamped tempering; do
+  json "chains of $sampler are judged" 'd["n"] == 64 and d["ess_per_second"] > 0' sample density:gaussian -n 64 --sampler $sampler --steps 200 -o $sampler.npy
+done
+printf 'kind = "formula"\ndimension = 2\nlog_density = "-(1 - x[0])^2 / 20 - (x[1] - x[0]^2)^2"\n' > banana.toml
+json "a density of one's own" 'd["n"] == 30' sample density:banana.toml -n 30 --steps 50 -o banana.npy
+json "a file is made again, byte for byte" 'd["equal"]' reproduce banana.npy
+
+echo "== likelihood, latents, evaluation"
+json "likelihood beside the exact one" 'd["mean_absolute_error"] < 1e-3 and d["standard_error"] > 0 and "bits_per_dim" in d' likelihood density:gaussian ddim.npy -o log_prob.npy
+json "latents" 'd["n"] == 50' encode density:mixture ddim.npy -o z.npy
+json "and back" 'd["n"] == 50' decode density:mixture z.npy -o again.npy
+# The file holds latents in single precision, and between the modes the flow spreads its rounding.
+check "to the same points" python3 -c '
+import struct
+def points(name):
+    raw = open(name, "rb").read(); n = struct.unpack("<H", raw[8:10])[0]
+    return struct.unpack("<100f", raw[10 + n:10 + n + 400])
+assert max(abs(a - b) for a, b in zip(points("ddim.npy"), points("again.npy"))) < 1e-2'
+json "a perfect sample and its figures" 'all(k in d for k in ["mmd", "sliced_wasserstein", "energy_distance", "c2st", "precision", "recall", "density", "coverage", "mode_weights"]) and d["c2st"] < 0.6' \
+  evaluate density:mixture --against density:mixture -n 200
+refused "an unknown figure" no evaluate density:mixture --against density:mixture --only fid
+refused "a formula with an error" no.npy sample density:no.toml -n 5 -o no.npy
+
+echo "== images"
+json "a U-Net" 'd["steps"] == 3' train digits --out unet --net unet --width 16 --depth 1 --steps 3 --batch 8
+json "goes to diffusers" 'd["verb"] == "export"' export unet --format diffusers diffusers
+json "and comes back" 'd["verb"] == "import"' import diffusers --out back
+json "and draws" 'd["n"] == 4' sample back -n 4 --steps 3 -o back.png
+echo "not a model" > diffusers/diffusion_pytorch_model.safetensors
+refused "weights that are none" no import diffusers --out no
 
 echo "== score, denoise, compare with the truth"
 json "scores" 'd["n"] == 100' score whole hundred.csv --sigma 0.2 -o scores.npy

@@ -14,7 +14,7 @@ pub const FOLDS: usize = 5;
 /// The accuracy over all points of `x` and `y`, row-major with `d` columns.
 ///
 /// # Errors
-/// Fewer than [`FOLDS`] points of either.
+/// Fewer than five points of either.
 pub fn two_sample_accuracy(x: &[f32], y: &[f32], d: usize, seed: u64) -> Result<f64> {
     let (n, m) = (x.len() / d, y.len() / d);
     let mut pooled = [x, y].concat();

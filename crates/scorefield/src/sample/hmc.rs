@@ -21,7 +21,7 @@ use scorefield_kernels::chain;
 pub enum Path {
     /// L leapfrog steps.
     Steps(usize),
-    /// T = Lε, in data units: each chain takes ⌈T/ε⌉ steps, at most [`MOST_STEPS`].
+    /// T = Lε, in data units: each chain takes ⌈T/ε⌉ steps, at most `MOST_STEPS`.
     Length(f64),
 }
 
