@@ -33,7 +33,7 @@ CASES = {
 }
 
 FORMS = {
-    "langevin-mixture": ("jax jit", "jax reduced", "torch reduced", "torchebm eager"),
+    "langevin-mixture": ("jax jit", "torch eager", "torchebm eager", "jax reduced", "torch reduced"),
     "mala-correlated": ("blackjax dense", "blackjax banded"),
     "hmc-correlated": ("blackjax dense", "blackjax banded"),
     "mala-funnel": ("blackjax jit",),

@@ -55,12 +55,22 @@ def jax_langevin(case: Case, form: str) -> tuple[str, Run]:
 def torch_langevin(case: Case, form: str) -> tuple[str, Run]:
     import torch
 
-    def step(x):
-        share = torch.sigmoid(10.0 * (x[:, :1] + x[:, 1:]) + math.log(4.0))
-        return x + 0.5 * case.epsilon * (10.0 * share - 5.0 - x) + math.sqrt(case.epsilon) * torch.randn_like(x)
+    means = torch.tensor([[5.0, 5.0], [-5.0, -5.0]])
+    weights = torch.tensor([0.8, 0.2]).log()
 
-    if form == "compile":
-        step = torch.compile(step)
+    def general(x):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            log_density = torch.logsumexp(weights - 0.5 * ((x[:, None] - means) ** 2).sum(-1), -1)
+            return torch.autograd.grad(log_density.sum(), x)[0]
+
+    def reduced(x):
+        return 10.0 * torch.sigmoid(10.0 * (x[:, :1] + x[:, 1:]) + math.log(4.0)) - 5.0 - x
+
+    score = reduced if form == "reduced" else general
+
+    def step(x):
+        return x + 0.5 * case.epsilon * score(x) + math.sqrt(case.epsilon) * torch.randn_like(x)
 
     @torch.no_grad()
     def run(seed):
