@@ -16,7 +16,9 @@ from alternate import BENCH, OURS, Figures, aligned, default_file, median, now, 
 from peers.sampler_cases import CASES, FORMS
 
 MEMORY = "peak_rss_bytes"
-FASTER = {"langevin": 10.0, "mala": 5.0, "hmc": 5.0}  # times the fastest peer
+FASTER = {"langevin-mixture": 10.0, "langevin-network": 1.5}  # times the fastest peer
+FASTER_CHAINS = 5.0
+REWRITTEN = ("reduced", "banded")  # forms in which somebody derived the score, or the factors of the density, by hand
 LIGHTER = 0.25  # of the lightest peer's peak memory
 
 
@@ -38,7 +40,7 @@ def main() -> int:
         if options.scorefield != "none":
             only = "langevin" if CASES[case].sampler == "langevin" else "mcmc"
             commands[OURS] = [options.scorefield, "bench", "--only", only, "--case", case, "--json"]
-        measured[case] = rounds(case, commands, options.rounds, CASES[case].dimensions)
+        measured[case] = rounds(case, commands, options.rounds, CASES[case].parameters)
         print(table(case, measured[case]), flush=True)
         # What is measured is not lost with a case that comes later.
         write(options.out, started, load, options.scorefield, options.rounds, measured)
@@ -81,16 +83,17 @@ def verdicts(case: str, figures: Figures) -> list[str]:
     peers = [name for name in figures if name != OURS]
     if OURS not in figures or not peers:
         return []
-    factor = FASTER[CASES[case].sampler]
-    fastest = max(peers, key=lambda name: pace(case, figures, name))
-    ratio = pace(case, figures, OURS) / pace(case, figures, fastest)
+    factor = FASTER.get(case, FASTER_CHAINS)
     lightest = min(peers, key=lambda name: median(figures, name, MEMORY))
     share = median(figures, OURS, MEMORY) / median(figures, lightest, MEMORY)
     met = {True: "met", False: "NOT met"}
-    return [
-        f"{ratio:.1f} times the fastest peer, {fastest} (target {factor:g}): {met[ratio >= factor]}",
-        f"{share:.2f} of the peak memory of the lightest, {lightest} (target {LIGHTER:g}): {met[share <= LIGHTER]}",
-    ]
+    lines = []
+    general = [name for name in peers if not name.endswith(REWRITTEN)]
+    for said, among in (("the fastest peer given the log density", general), ("the fastest of all forms", peers)):
+        fastest = max(among, key=lambda name: pace(case, figures, name))
+        ratio = pace(case, figures, OURS) / pace(case, figures, fastest)
+        lines.append(f"{ratio:.1f} times {said}, {fastest} (target {factor:g}): {met[ratio >= factor]}")
+    return [*lines, f"{share:.2f} of the peak memory of the lightest, {lightest} (target {LIGHTER:g}): {met[share <= LIGHTER]}"]
 
 
 if __name__ == "__main__":

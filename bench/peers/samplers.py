@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from measure import memory
-from sampler_cases import CASES, CORRELATION, FORMS, FUNNEL_SPREAD, Case
+from sampler_cases import CASES, CORRELATION, FORMS, FUNNEL_SPREAD, LAYERS, Case
 
 Run = Callable[[int], np.ndarray]  # seed → [chains, d], or [steps, chains, d] where draws are wanted
 
@@ -35,7 +35,16 @@ def jax_langevin(case: Case, form: str) -> tuple[str, Run]:
         share = jax.nn.sigmoid(10.0 * (x[:, 0] + x[:, 1]) + math.log(4.0))[:, None]
         return 10.0 * share - 5.0 - x
 
-    score = reduced if form == "reduced" else general
+    weights_of = [(0.1 * np.random.default_rng(0).normal(size=(a, b)).astype(np.float32), np.zeros(b, np.float32)) for a, b in zip(LAYERS, LAYERS[1:])]
+
+    def network(x):
+        h = x
+        for i, (w, b) in enumerate(weights_of):
+            h = h @ w + b
+            h = h if i == len(weights_of) - 1 else jax.nn.silu(h)
+        return h - x
+
+    score = network if case.target == "network" else reduced if form == "reduced" else general
 
     def step(_, state):
         x, key = state
@@ -67,7 +76,17 @@ def torch_langevin(case: Case, form: str) -> tuple[str, Run]:
     def reduced(x):
         return 10.0 * torch.sigmoid(10.0 * (x[:, :1] + x[:, 1:]) + math.log(4.0)) - 5.0 - x
 
-    score = reduced if form == "reduced" else general
+    torch.manual_seed(0)
+    layers = [layer for a, b in zip(LAYERS, LAYERS[1:]) for layer in (torch.nn.Linear(a, b), torch.nn.SiLU())][:-1]
+    net = torch.nn.Sequential(*layers)
+    if form == "compile":
+        net = torch.compile(net)
+
+    def network(x):
+        with torch.no_grad():
+            return net(x) - x
+
+    score = network if case.target == "network" else reduced if form == "reduced" else general
 
     def step(x):
         return x + 0.5 * case.epsilon * score(x) + math.sqrt(case.epsilon) * torch.randn_like(x)
@@ -192,7 +211,7 @@ def main() -> None:
         found = run(seed)
         seconds = min(seconds, time.perf_counter() - begun)
     peak = memory("VmHWM")
-    answer = {"peer": peer, "form": how, "case": options.case, "version": version, "seconds": seconds, "peak_rss_bytes": peak, "parameters": case.dimensions}
+    answer = {"peer": peer, "form": how, "case": options.case, "version": version, "seconds": seconds, "peak_rss_bytes": peak, "parameters": case.parameters}
     if case.sampler != "langevin":
         answer["effective"] = effective(found[case.warmup :])
         answer["effective_per_second"] = answer["effective"] / seconds

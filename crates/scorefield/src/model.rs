@@ -24,8 +24,8 @@ use crate::data::EventShape;
 use crate::jet::{Jet, Order, Value};
 use crate::levels::Regime;
 use crate::net::{Network, Output};
-use crate::score::{Score, ScoreJvp, trace_along};
-use crate::tensor::{Device, Tensor, by_point, matrix, numbers, repeated, row_dots, times_rows};
+use crate::score::{Evaluation, Score, ScoreJvp, trace_along};
+use crate::tensor::{Device, Tensor, by_point, is_cpu, matrix, numbers, repeated, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,6 +153,12 @@ impl Score for Model {
             Output::Energy => self.net.gradient(input, &f.c_noise).neg(),
         };
         field * f.out - z * f.skip
+    }
+
+    /// A perceptron on the CPU keeps one core busy with few rows; several cores have to wait for each other in each of its layers.
+    fn evaluation(&self) -> Evaluation {
+        let rows = !self.event.is_image() && self.net.output() == Output::Score;
+        if rows && is_cpu(&self.device) { Evaluation::InBlocks } else { Evaluation::Together }
     }
 
     /// For an energy; its log density is not normalised.

@@ -10,6 +10,8 @@ use crate::tensor::{Device, Tensor, column, matrix, numbers, repeated, row_dots,
 pub enum Evaluation {
     /// Many at once, by operations that use all cores; the last bits of a row may depend on its place among the others. Networks.
     Together,
+    /// Some at once, in a block of its own on one core; the last bits of a row may depend on its place in the block. Small networks.
+    InBlocks,
     /// Row by row, each by itself and on one core: blocks of rows run side by side. Closed forms.
     Apart,
 }
@@ -53,7 +55,7 @@ pub trait Score: Send + Sync {
         None
     }
 
-    /// Whether rows are evaluated together or apart.
+    /// How many rows are best evaluated.
     fn evaluation(&self) -> Evaluation {
         Evaluation::Together
     }

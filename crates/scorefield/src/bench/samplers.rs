@@ -1,15 +1,22 @@
 //! Samplers on the targets, with the settings and from the starts that peers have: time, and effective draws a second.
 //!
-//! The cases are those of `bench/peers/sampler_cases.py`. Step sizes are fixed, as the peers' are, and every draw after the warm-up is kept.
+//! The cases are those of `bench/peers/sampler_cases.py`: densities, and a score network of the size that `bench --only mlp` trains. Step sizes are fixed, as the peers' are, and every draw after the warm-up is kept.
 
 use super::memory::peak_bytes;
+use super::subject::Subject;
 use crate::density;
 use crate::diagnostic::chains::Variable;
 use crate::error::{Error, Result};
+use crate::levels::Regime;
+use crate::model::{Conditioning, Precondition};
+use crate::net::parameter_count;
 use crate::observe::{Flow, Observer, SampleStep};
 use crate::registry::unknown;
 use crate::sample::{Draw, Hmc, Langevin, Mala, Path, Sampler, Start, draw};
+use crate::score::Score;
+use crate::tensor::{Device, Tensor};
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How a case moves.
@@ -20,12 +27,21 @@ enum Moves {
     Hmc(usize),
 }
 
+/// What is sampled.
+#[derive(Clone, Copy, Debug)]
+enum On {
+    /// A density of that name.
+    Density(&'static str),
+    /// A perceptron 2→128→128→128→2 beside the score of a standard normal law.
+    Network,
+}
+
 /// A case.
 #[derive(Clone, Copy, Debug)]
 pub struct SamplerCase {
     /// As it is typed.
     pub name: &'static str,
-    density: &'static str,
+    on: On,
     moves: Moves,
     chains: usize,
     steps: usize,
@@ -33,22 +49,33 @@ pub struct SamplerCase {
     epsilon: f64,
 }
 
-/// The case of `bench --only langevin`.
-pub static LANGEVIN: SamplerCase = SamplerCase {
-    name: "langevin-mixture",
-    density: "mixture",
-    moves: Moves::Langevin,
-    chains: 100_000,
-    steps: 100,
-    warmup: 0,
-    epsilon: 0.1,
-};
+/// The cases of `bench --only langevin`.
+pub static LANGEVIN: &[SamplerCase] = &[
+    SamplerCase {
+        name: "langevin-mixture",
+        on: On::Density("mixture"),
+        moves: Moves::Langevin,
+        chains: 100_000,
+        steps: 100,
+        warmup: 0,
+        epsilon: 0.1,
+    },
+    SamplerCase {
+        name: "langevin-network",
+        on: On::Network,
+        moves: Moves::Langevin,
+        chains: 1280,
+        steps: 1000,
+        warmup: 0,
+        epsilon: 0.1,
+    },
+];
 
 /// The cases of `bench --only mcmc`.
 pub static MCMC: &[SamplerCase] = &[
     SamplerCase {
         name: "mala-correlated",
-        density: "correlated-normal-100",
+        on: On::Density("correlated-normal-100"),
         moves: Moves::Mala,
         chains: 128,
         steps: 1000,
@@ -57,7 +84,7 @@ pub static MCMC: &[SamplerCase] = &[
     },
     SamplerCase {
         name: "hmc-correlated",
-        density: "correlated-normal-100",
+        on: On::Density("correlated-normal-100"),
         moves: Moves::Hmc(16),
         chains: 128,
         steps: 500,
@@ -66,7 +93,7 @@ pub static MCMC: &[SamplerCase] = &[
     },
     SamplerCase {
         name: "mala-funnel",
-        density: "funnel",
+        on: On::Density("funnel"),
         moves: Moves::Mala,
         chains: 128,
         steps: 2000,
@@ -75,7 +102,7 @@ pub static MCMC: &[SamplerCase] = &[
     },
     SamplerCase {
         name: "hmc-funnel",
-        density: "funnel",
+        on: On::Density("funnel"),
         moves: Moves::Hmc(16),
         chains: 128,
         steps: 1000,
@@ -89,9 +116,9 @@ pub static MCMC: &[SamplerCase] = &[
 /// # Errors
 /// There is none.
 pub fn sampler_case(name: &str) -> Result<&'static SamplerCase> {
-    let names: Vec<&str> = std::iter::once(LANGEVIN.name).chain(MCMC.iter().map(|c| c.name)).collect();
-    let found = std::iter::once(&LANGEVIN).chain(MCMC).find(|case| case.name == name);
-    found.ok_or_else(|| unknown("--case", name, &names))
+    let all = || LANGEVIN.iter().chain(MCMC);
+    let names: Vec<&str> = all().map(|c| c.name).collect();
+    all().find(|case| case.name == name).ok_or_else(|| unknown("--case", name, &names))
 }
 
 /// What a case cost.
@@ -109,8 +136,31 @@ pub struct SamplerPace {
     pub acceptance: Option<f64>,
     /// The most memory that the process held.
     pub peak_rss_bytes: Option<u64>,
-    /// Dimensions.
+    /// Parameters of the network, or dimensions of the density.
     pub parameters: usize,
+}
+
+impl On {
+    /// The score, and how many parameters or dimensions it has.
+    fn open(self, seed: u64) -> Result<(Arc<dyn Score>, usize)> {
+        match self {
+            Self::Density(name) => {
+                let p = density::open(name)?;
+                let d = p.dim();
+                Ok((p, d))
+            }
+            Self::Network => {
+                let mean = vec![0.0; 2];
+                let regime = Regime::Clean;
+                let precondition = Precondition { mean, sigma_data: 1.0, regime, conditioning: Conditioning::Relative };
+                let subject = Subject { net: "plain-mlp", width: 128, depth: 3, precondition, seed };
+                let mut model = subject.model(&Device::flex())?.without_gradients();
+                model.net_mut().visit_mut(&mut |_, p| p.update(Tensor::inner));
+                let parameters = parameter_count(model.net());
+                Ok((Arc::new(model), parameters))
+            }
+        }
+    }
 }
 
 /// Keeps every draw after the warm-up, `[step, chain, coordinate]`, in single precision as the peers do.
@@ -138,7 +188,7 @@ pub fn samplers(case: &SamplerCase, runs: usize, seed: u64) -> Result<SamplerPac
     if runs == 0 {
         return Err(Error::setting("runs", "at least 1", 0));
     }
-    let p = density::open(case.density)?;
+    let (p, parameters) = case.on.open(seed)?;
     let (d, steps, warmup, epsilon, sigma) = (p.dim(), case.steps, case.warmup, case.epsilon, 0.0);
     // Step sizes stay as they are: the warm-up's steps are steps like the others, and are left out.
     let steps_in_all = warmup + steps;
@@ -178,7 +228,7 @@ pub fn samplers(case: &SamplerCase, runs: usize, seed: u64) -> Result<SamplerPac
         effective_per_second: effective.map(|ess| ess / fastest),
         acceptance,
         peak_rss_bytes,
-        parameters: d,
+        parameters,
     })
 }
 

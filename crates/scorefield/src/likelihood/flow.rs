@@ -85,8 +85,8 @@ impl Flow<'_> {
         out.chunks_exact_mut(self.score.dim()).zip(sigma).for_each(|(row, sigma)| row.iter_mut().for_each(|s| *s *= -sigma));
     }
 
-    /// Carries rows `y` `[n, width]`, of which the first d numbers are the points, along `slope`: blocks side by side where the score
-    /// evaluates rows apart, one after the other where an evaluation uses all cores.
+    /// Carries rows `y` `[n, width]`, of which the first d numbers are the points, along `slope`: blocks side by side, or
+    /// one after the other where an evaluation uses all cores.
     pub(super) fn carry(
         &self,
         y: &mut [f64],
@@ -96,8 +96,11 @@ impl Flow<'_> {
         observer: &mut dyn Observer,
     ) -> Result<()> {
         let n = y.len() / width;
-        let apart = self.score.evaluation() == Evaluation::Apart;
-        let (numbers, least, most) = if apart { (1 << 11, 16, 256) } else { (1 << 15, 16, 2048) };
+        let (numbers, least, most) = match self.score.evaluation() {
+            Evaluation::Together => (1 << 15, 16, 2048),
+            Evaluation::InBlocks => (1 << 13, 16, 128),
+            Evaluation::Apart => (1 << 11, 16, 256),
+        };
         let rows = (numbers / width).clamp(least, most);
         // How far each block is; the sum is what the onlooker sees.
         let watch = Mutex::new((observer, 0.0));
@@ -118,10 +121,10 @@ impl Flow<'_> {
             };
             dormand_prince(&mut *f, y, width, span, self.tolerance, tell).map(drop)
         };
-        if apart {
-            y.par_chunks_mut(rows * width).enumerate().try_for_each(block)
-        } else {
+        if self.score.evaluation() == Evaluation::Together {
             y.chunks_mut(rows * width).enumerate().try_for_each(block)
+        } else {
+            y.par_chunks_mut(rows * width).enumerate().try_for_each(block)
         }
     }
 }

@@ -108,6 +108,8 @@ impl Watch<'_> {
 pub(super) fn block_rows(d: usize, evaluation: Evaluation) -> u64 {
     let (numbers, least, most) = match evaluation {
         Evaluation::Together => (1usize << 14, 64, 2048),
+        // What keeps the registers of a matrix product full, and its operands in the cache of a core.
+        Evaluation::InBlocks => (1 << 13, 64, 128),
         // What a few buffers of stay in the cache of a core.
         Evaluation::Apart => (1 << 11, 16, 256),
     };
@@ -125,19 +127,19 @@ struct Block<'p> {
     points: &'p mut [f64],
 }
 
-/// Cuts the request into blocks that are aligned to the row number. Where rows are evaluated together, a block that is only partly asked
+/// Cuts the request into blocks that are aligned to the row number. Unless rows are evaluated apart, a block that is only partly asked
 /// for is computed whole: that is what makes the rows independent of the split.
 fn blocks<'p>(draw: &Draw, d: usize, evaluation: Evaluation, mut points: &'p mut [f64]) -> Vec<Block<'p>> {
     let (whole, end) = (block_rows(d, evaluation), draw.from + draw.n as u64);
     let size = match evaluation {
-        Evaluation::Together => whole,
+        Evaluation::Together | Evaluation::InBlocks => whole,
         Evaluation::Apart => whole.min((draw.n as u64 / FEW_BLOCKS).next_power_of_two().max(FINEST)),
     };
     let mut blocks = Vec::new();
     let mut first = draw.from - draw.from % size;
     while first < end {
         let wanted = first.max(draw.from)..end.min(first + size);
-        let rows = if evaluation == Evaluation::Together { first..first + size } else { wanted.clone() };
+        let rows = if evaluation == Evaluation::Apart { wanted.clone() } else { first..first + size };
         let (these, others) = points.split_at_mut((wanted.end - wanted.start) as usize * d);
         blocks.push(Block { rows, wanted, points: these });
         points = others;
@@ -155,8 +157,7 @@ struct Left {
     tally: Tally,
 }
 
-/// Draws `draw.n` rows, block by block: side by side on all cores where the score evaluates rows apart, one after the other where an
-/// evaluation uses all cores by itself.
+/// Draws `draw.n` rows, block by block: side by side on all cores, or one after the other where an evaluation uses all cores by itself.
 ///
 /// # Errors
 /// The observer said stop.
@@ -180,7 +181,7 @@ pub fn draw(score: &dyn Score, sampler: &dyn Sampler, draw: &Draw, observer: &mu
     let blocks = blocks(draw, d, evaluation, &mut points);
     let left: Vec<Left> = match evaluation {
         Evaluation::Together => blocks.into_iter().map(run).collect::<Result<_>>(),
-        Evaluation::Apart => blocks.into_par_iter().map(run).collect(),
+        Evaluation::InBlocks | Evaluation::Apart => blocks.into_par_iter().map(run).collect(),
     }?;
     let sum = |of: fn(&Left) -> u64| left.iter().map(of).sum::<u64>();
     let rows = sum(|l| l.rows);

@@ -79,7 +79,7 @@ fn part_rows(score: &dyn Score) -> u64 {
     let block = block_rows(score.dim(), score.evaluation());
     match score.evaluation() {
         Evaluation::Together => block,
-        Evaluation::Apart => block * BLOCKS_A_THREAD * rayon::current_num_threads() as u64,
+        Evaluation::InBlocks | Evaluation::Apart => block * BLOCKS_A_THREAD * rayon::current_num_threads() as u64,
     }
 }
 

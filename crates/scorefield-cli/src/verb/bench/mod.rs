@@ -96,7 +96,7 @@ pub fn run(args: &Bench, session: &Session) -> Result<Answer> {
 
 /// What `--case` may name, whatever the part; the part then says which of them are its own.
 fn cases() -> impl Iterator<Item = &'static str> {
-    let chains = std::iter::once(&bench::LANGEVIN).chain(bench::MCMC).map(|c| c.name);
+    let chains = bench::LANGEVIN.iter().chain(bench::MCMC).map(|c| c.name);
     bench::CASES.iter().map(|c| c.name).chain(bench::UNETS.iter().map(|c| c.name)).chain(chains)
 }
 

@@ -13,7 +13,7 @@ const RUNS: usize = 3;
 pub(super) fn run(only: &str, case: Option<&str>, session: &Session) -> Result<Answer> {
     let cases = match (only, case) {
         (_, Some(name)) => vec![bench::sampler_case(name)?],
-        ("langevin", None) => vec![&bench::LANGEVIN],
+        ("langevin", None) => bench::LANGEVIN.iter().collect(),
         _ => bench::MCMC.iter().collect(),
     };
     let mut rows = vec![["case", "time", "steps", "effective draws", "acceptance", "peak memory"].map(str::to_owned).to_vec()];
