@@ -85,6 +85,8 @@ for sampler in mala hmc underdamped tempering; do
 done
 printf 'kind = "formula"\ndimension = 2\nlog_density = "-(1 - x[0])^2 / 20 - (x[1] - x[0]^2)^2"\n' > banana.toml
 json "a density of one's own" 'd["n"] == 30' sample density:banana.toml -n 30 --steps 50 -o banana.npy
+printf 'kind = "formula"\ndimension = 1\nstart = [1.0]\nlog_density = "log(x0) - x0"\n' > half.toml
+check "chains that begin where there is nothing are no samples" sh -c '! "$1" sample density:half.toml -n 20 --sampler mala --start uniform:-2:-1' sh "$scorefield"
 json "a file is made again, byte for byte" 'd["equal"]' reproduce banana.npy
 
 echo "== likelihood, latents, evaluation"

@@ -252,7 +252,7 @@ fn check_divergence(
     let k = drawn.diverged;
     if k == totals.rows {
         return Err(Error::failed("sampling", format!("all {k} samples diverged: none is finite"))
-            .with_hint("take a smaller --epsilon or more --steps; nothing was written"));
+            .with_hint("take a smaller --epsilon, more --steps, or a --start where the density is not 0; nothing was written"));
     }
     if k > 0 {
         let named = |row: &u64| -> Result<String> {

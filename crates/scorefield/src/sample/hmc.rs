@@ -75,14 +75,14 @@ impl Sampler for Hmc {
         now.x.copy_from_slice(walk.x());
         let mut law = Law::begin(walk, sigma, 1.0, &mut now);
         let mut adapting = DualAveraging::new(rows, self.epsilon, self.target);
-        let (mut p, mut u) = (walk.room(), vec![0.0; 2 * rows]);
+        let (mut p, mut test, mut stretch) = (walk.room(), vec![0.0; rows], vec![0.0; rows]);
         let (mut energy, mut ratio, mut accepted) = (vec![0.0; rows], vec![0.0; rows], vec![false; rows]);
         let (mut sizes, mut lengths, mut h) = (vec![0.0; rows], vec![0; rows], walk.room());
         for step in 0..self.steps() {
             walk.noise(&mut p);
-            walk.uniform(&mut u);
-            let (test, stretch) = u.split_at(rows);
-            let each = sizes.iter_mut().zip(adapting.epsilon()).zip(stretch);
+            walk.uniform(&mut test);
+            walk.uniform(&mut stretch);
+            let each = sizes.iter_mut().zip(adapting.epsilon()).zip(&stretch);
             each.for_each(|((h, epsilon), u)| *h = epsilon * (1.0 + self.jitter * (2.0 * u - 1.0)));
             self.lengths(&sizes, &mut lengths);
             h.chunks_exact_mut(d).zip(&sizes).for_each(|(h, size)| h.fill(*size));
@@ -111,7 +111,7 @@ impl Sampler for Hmc {
             chain::kinetic(&p, d, &mut ratio);
             ratio.iter_mut().zip(&energy).for_each(|(end, begin)| *end = begin - *end);
             law.add_rise(walk, &now, &next, &mut ratio);
-            metropolis(&mut ratio, test, &mut accepted);
+            metropolis(&mut ratio, &test, &mut accepted);
             now.take(&next, &accepted, d);
             if step < self.warmup {
                 adapting.adapt(&ratio);

@@ -315,6 +315,23 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_every_sampler_is_the_same_in_any_set() {
+        let p = density::mixture("mixture").unwrap();
+        for entry in SAMPLERS {
+            let ladder = &|_| unreachable!("a density known without noise has no ladder of its own");
+            let settings = SamplerSettings { asked: Asked::default(), ladder, target_range: (0.0, 100.0), dim: 2, spread: 4.0 };
+            let ready = build(entry, &settings).unwrap();
+            let rows = |from: u64, n: usize| {
+                let start = Start::Uniform { low: -8.0, high: 8.0 };
+                draw(&p, &*ready.sampler, &Draw { n, from, seed: 1, start, start_sigma: ready.start_sigma }, &mut ())
+                    .unwrap()
+                    .points
+            };
+            assert_eq!(rows(0, 40), [rows(0, 17), rows(17, 1), rows(18, 22)].concat(), "{}", entry.name);
+        }
+    }
+
+    #[test]
     fn every_sampler_of_levels_draws_a_density_by_its_defaults() {
         let high = 20.0 * density::mixture("mixture").unwrap().moments().1.sqrt();
         draws_the_mixture(

@@ -56,7 +56,8 @@ pub struct Law {
 }
 
 impl Law {
-    /// p_σ^β, evaluated at the place where a block begins, which shows whether there is a density.
+    /// p_σ^β, evaluated at the place where a block begins, which shows whether there is a density. A chain that begins where the density is
+    /// 0 or its score has no value could never leave: it is not a number from then on, and counts as diverged.
     pub fn begin(walk: &Walk<'_, '_>, sigma: f64, beta: f64, place: &mut Place) -> Self {
         let known = walk.log_density(&place.x, sigma, &mut place.log_p, &mut place.score).is_some();
         let room = || if known { Vec::new() } else { walk.room() };
@@ -65,6 +66,14 @@ impl Law {
             law.evaluate(walk, place);
         } else {
             law.temper(place);
+        }
+        let d = walk.dim();
+        let Place { x, score, log_p } = place;
+        for ((x, score), log_p) in x.chunks_exact_mut(d).zip(score.chunks_exact(d)).zip(log_p) {
+            if !log_p.is_finite() || score.iter().any(|s| !s.is_finite()) {
+                x.fill(f64::NAN);
+                *log_p = f64::NAN;
+            }
         }
         law
     }
