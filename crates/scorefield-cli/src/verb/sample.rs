@@ -10,7 +10,7 @@ use scorefield::error::{Error, Result};
 use scorefield::plot::Cloud;
 use scorefield::recipe::Target;
 use scorefield::sample::{
-    self, Asked, Draw, Kind, Ready, SAMPLERS, Start, StepSizes, Totals, Tuned, advise, divergence, draw_parts, tune,
+    self, Asked, Draw, Kind, Ready, SAMPLERS, Start, StepSizes, Totals, Tuned, advise, divergence, draw_parts, tune, tune_ladder,
 };
 
 use crate::args::{Offered, SamplerArgs};
@@ -166,12 +166,11 @@ fn tuned(args: &Sample, target: &Target, sampler: &str, asked: &Asked, request: 
             sampler,
         ));
     };
-    let (low, _) = target.sigma_range();
-    let sigma = match kind {
-        Kind::Annealed => target.sampler(Some(sampler), asked)?.1.sampler.levels().last().copied().unwrap_or(low),
-        _ => asked.sigma.unwrap_or(low),
-    };
-    tune(target.score(), kind, sigma, request).map(Some)
+    if kind == Kind::Annealed {
+        let levels = target.sampler(Some(sampler), asked)?.1.sampler.levels();
+        return tune_ladder(target.score(), &levels, request).map(Some);
+    }
+    tune(target.score(), kind, asked.sigma.unwrap_or(target.sigma_range().0), request).map(Some)
 }
 
 /// Samplers that find their step size by themselves.

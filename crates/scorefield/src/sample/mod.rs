@@ -51,7 +51,7 @@ pub use start::Start;
 pub use stream::{Totals, draw_parts};
 pub use tally::StepSizes;
 pub use tempering::{Rung, Tempering};
-pub use tune::{Kind, Tuned, tune};
+pub use tune::{Kind, Tuned, tune, tune_ladder};
 pub use underdamped::Underdamped;
 pub use walk::Walk;
 

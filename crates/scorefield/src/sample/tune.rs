@@ -78,6 +78,19 @@ pub fn tune(score: &dyn Score, kind: Kind, sigma: f64, request: &Draw) -> Result
     }
 }
 
+/// Finds ε of `annealed` at its last level σ_L, for the ladder `levels` from σ₁ on.
+///
+/// The step at level i is ε·σ_i²/σ_L², but p_σ is wider than σ by the data's own width, which is most of it where σ is small: what is not
+/// too long at σ₁ is not too long at any level. So it is found there.
+///
+/// # Errors
+/// As [`tune`].
+pub fn tune_ladder(score: &dyn Score, levels: &[f64], request: &Draw) -> Result<Tuned> {
+    let (first, last) = (levels.first().copied().unwrap_or(1.0), levels.last().copied().unwrap_or(1.0));
+    let found = tune(score, Kind::Annealed, first, request)?;
+    Ok(Tuned { epsilon: rounded(found.epsilon * (last / first).powi(2)), ..found })
+}
+
 /// A number that a person would type.
 fn rounded(x: f64) -> f64 {
     let scale = 10f64.powi(DIGITS - 1 - x.log10().floor() as i32);
@@ -103,6 +116,11 @@ mod tests {
         // 3,200 steps: a standard error of 0.006 and what the adaptation leaves.
         assert!((one.acceptance - 0.9).abs() < 0.05, "{one}");
         assert!((found(10.0, Kind::Underdamped).epsilon.powi(2) / ten.epsilon - 1.0).abs() < 0.1);
+        // N(0, 1) down to σ = 0.01: what is found at σ = 0.01 alone, about 1, would be 10⁶ at σ = 10.
+        let p = Mixture::new(vec![Component::isotropic(1.0, vec![0.0; 4], 1.0)]).unwrap();
+        let start = Start::Normal { mean: vec![0.0; 4], sigma_data: 1.0 };
+        let ladder = tune_ladder(&p, &[10.0, 1.0, 0.01], &Draw { n: 1, from: 0, seed: 1, start, start_sigma: 0.0 }).unwrap();
+        assert!((ladder.epsilon * 1e6 / (one.epsilon * 101.0) - 1.0).abs() < 0.2, "{ladder}");
         assert_eq!([0.123456, 987.0, 5.0].map(rounded), [0.12, 990.0, 5.0]);
     }
 }
