@@ -1,30 +1,15 @@
 //! Files that say how they were made, made again; and sets of samples that are the same however they are drawn.
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scorefield"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCOREFIELD_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments).current_dir(folder);
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    let output = command(folder, arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-fn document(folder: &Path, arguments: &[&str]) -> Value {
-    serde_json::from_slice(&run(folder, &[arguments, &["--json"]].concat()).stdout).unwrap()
-}
+use program::{command, document, run};
 
 /// Refused with this exit code and these words, and nothing new in the folder.
 fn refused(folder: &Path, arguments: &[&str], code: i32, said: &[&str]) {

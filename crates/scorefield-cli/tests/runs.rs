@@ -1,28 +1,13 @@
 //! Runs as a user lives with them: seeds, splits, interruptions, precedence.
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scorefield"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCOREFIELD_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments).current_dir(folder);
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    let output = command(folder, arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-fn json(folder: &Path, arguments: &[&str]) -> serde_json::Value {
-    serde_json::from_slice(&run(folder, &[arguments, &["--json"]].concat()).stdout).unwrap()
-}
+use program::{command, document, run};
 
 const SMALL: [&str; 14] = [
     "--width",
@@ -108,7 +93,7 @@ fn samples_do_not_depend_on_how_the_request_is_split() {
 fn documents_have_the_contracts_fields() {
     let at = tempfile::tempdir().unwrap();
     let arguments = train("run", "20");
-    let trained = json(at.path(), &arguments);
+    let trained = document(at.path(), &arguments);
     for field in [
         "schema",
         "verb",
@@ -124,15 +109,15 @@ fn documents_have_the_contracts_fields() {
     ] {
         assert!(!trained[field].is_null(), "train: {field}");
     }
-    let sampled = json(at.path(), &["sample", "density:mixture", "-n", "50", "--steps", "10"]);
+    let sampled = document(at.path(), &["sample", "density:mixture", "-n", "50", "--steps", "10"]);
     for field in ["n", "network_evaluations", "samples_per_second", "mode_weights"] {
         assert!(!sampled[field].is_null(), "sample: {field}");
     }
-    let fisher = json(at.path(), &["fisher", "run", "toy:pinwheel", "--sigma", "0.5", "-n", "100"]);
+    let fisher = document(at.path(), &["fisher", "run", "toy:pinwheel", "--sigma", "0.5", "-n", "100"]);
     for field in ["loss", "standard_error"] {
         assert!(fisher[field].is_number(), "fisher: {field}");
     }
-    let truth = json(at.path(), &["fisher", "density:mixture", "density:mixture", "--sigma", "1", "-n", "100"]);
+    let truth = document(at.path(), &["fisher", "density:mixture", "density:mixture", "--sigma", "1", "-n", "100"]);
     assert_eq!(truth["relative_fisher_divergence"], 0.0);
 }
 
