@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use scorefield::data::write::write_array;
 use scorefield::density::Mixture;
-use scorefield::diagnostic::chains::{Draws, MIXED, Share, Summary, mode_shares, ranks, summary};
+use scorefield::diagnostic::chains::{Draws, MIXED, Share, Stein, Summary, mode_shares, ranks, summary};
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Curve, Ranks, Series, Traces, curve, rank_plot, stack, traces};
 use scorefield::words;
 use serde_json::json;
 
 use crate::output::Answer;
+use crate::statistics::MANY;
 
 /// Coordinates that are drawn; with more, the ones that have mixed worst.
 const PICTURES: usize = 4;
@@ -30,6 +31,8 @@ pub struct Chains {
     diverged: usize,
     summary: Summary,
     modes: Vec<Share>,
+    /// How far the draws are from what has the target's score.
+    stein: Option<Stein>,
 }
 
 impl Chains {
@@ -47,7 +50,12 @@ impl Chains {
             _ => Vec::new(),
         };
         let summary = summary(&draws);
-        Ok(Self { draws, steps, n, seconds, diverged, summary, modes })
+        Ok(Self { draws, steps, n, seconds, diverged, summary, modes, stein: None })
+    }
+
+    /// With the draws' kernel Stein discrepancy, which is taken where the score is known.
+    pub fn with_stein(self, stein: Option<Stein>) -> Self {
+        Self { stein, ..self }
     }
 
     /// Effective draws that all chains together make in a second: those of the worst coordinate, and of the chains that were looked at so
@@ -78,8 +86,24 @@ impl Chains {
         })
     }
 
+    /// A line for each coordinate, or one for all if they are many.
+    fn table(&self, name: &dyn Fn(usize) -> String) -> String {
+        let s = &self.summary;
+        if self.draws.d > MANY {
+            let share = s.mcse_mean.iter().zip(&s.sd).map(|(error, sd)| error / sd).filter(|v| v.is_finite()).fold(0.0, f64::max);
+            return format!("means along the chains: within {} standard deviations (MCSE), at worst\n", words::number(share));
+        }
+        let head = ["along the chains", "mean", "± MCSE", "sd", "± MCSE", "R̂", "ESS bulk", "tails"].map(str::to_owned).to_vec();
+        let row = |j: usize| {
+            let [mean, error, sd, sd_error] = [s.mean[j], s.mcse_mean[j], s.sd[j], s.mcse_sd[j]].map(number_text);
+            let [bulk, tail] = [s.ess_bulk[j], s.ess_tail[j]].map(number_text);
+            vec![name(j), mean, error, sd, sd_error, rhat_text(s.rhat[j]), bulk, tail]
+        };
+        words::table(&std::iter::once(head).chain((0..self.draws.d).map(row)).collect::<Vec<_>>())
+    }
+
     /// Lines for a reader.
-    pub fn text(&self) -> String {
+    pub fn text(&self, name: &dyn Fn(usize) -> String) -> String {
         let Draws { chains, draws, .. } = self.draws;
         let number = |x: Option<f64>| x.map_or("not defined".to_owned(), words::number);
         let every = if self.steps.0 > 1 { format!(", every {}th step", self.steps.0) } else { String::new() };
@@ -93,6 +117,15 @@ impl Chains {
         );
         if self.diverged > 0 {
             text += &format!("{} chains that diverged are left out of these figures\n", self.diverged);
+        }
+        text += &self.table(name);
+        if let Some(Stein { ksd, of_independent, n, .. }) = self.stein {
+            text += &format!(
+                "kernel Stein discrepancy of {} of the draws {}; of as many independent draws about {}\n",
+                words::count(n as u64),
+                words::number(ksd),
+                words::number(of_independent)
+            );
         }
         for (k, share) in self.modes.iter().enumerate() {
             let (low, high) = share.interval;
@@ -112,7 +145,8 @@ impl Chains {
             .with("mixed", self.summary.worst_rhat().map(|r| r <= MIXED))
             .with("chains", json!({"looked_at": chains, "draws": draws, "every": self.steps.0, "first_step": self.steps.1}));
         let answer = if self.modes.is_empty() { answer } else { answer.with("mode_weights_of_chains", &self.modes) };
-        if d <= crate::statistics::MANY { answer.with("coordinates", &self.summary) } else { answer }
+        let answer = if let Some(stein) = self.stein { answer.with("stein", stein) } else { answer };
+        if d <= MANY { answer.with("coordinates", &self.summary) } else { answer }
     }
 
     /// Writes the draws, `[chains, draws, d]`.
@@ -170,6 +204,10 @@ impl Chains {
         }
         Ok(written)
     }
+}
+
+fn number_text(x: f64) -> String {
+    if x.is_nan() { "–".to_owned() } else { words::number(x) }
 }
 
 /// R̂ is looked at to the third decimal.

@@ -23,6 +23,7 @@ pub struct Session {
     seed: u64,
     begun: Instant,
     arguments: Vec<OsString>,
+    warns: bool,
 }
 
 impl Session {
@@ -46,7 +47,12 @@ impl Session {
         }
         // It fails only where the pool runs already, and nothing has run yet.
         let _ = pool.build_global();
-        Ok(Self { globals, device, seed, begun, arguments })
+        Ok(Self { globals, device, seed, begun, arguments, warns: true })
+    }
+
+    /// Without warnings: of work that was done and warned of before.
+    pub fn without_warnings(self) -> Self {
+        Self { warns: false, ..self }
     }
 
     /// The global flags as given.
@@ -96,7 +102,7 @@ impl Session {
 
     /// Says something on stderr that matters although the work goes on.
     pub fn warn(&self, text: &str) {
-        if !self.globals.quiet {
+        if self.warns && !self.globals.quiet {
             output::warn(text);
         }
     }

@@ -412,7 +412,16 @@ fn a_density_known_without_noise_alone_is_refused_where_noise_is_needed() {
     refused(at.path(), &["sample", "density:f.toml", "--sigma", "1", "-o", "x.npy"], &["--sigma", "without noise"]);
     refused(at.path(), &["denoise", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
     refused(at.path(), &["score", "density:f.toml", "p.csv", "--sigma", "1", "-o", "d.csv"], &["--sigma", "smoothing"]);
-    refused(at.path(), &["likelihood", "density:f.toml", "p.csv"], &["RUN", "without noise alone", "score --energy"]);
+    refused(
+        at.path(),
+        &["likelihood", "density:f.toml", "p.csv"],
+        &["RUN", "density:f.toml", "lacks a constant", "normalised = true"],
+    );
+    refused(
+        at.path(),
+        &["likelihood", "density:funnel", "p.csv", "--probes", "3"],
+        &["--probes", "density:funnel", "as it is written"],
+    );
     refused(at.path(), &["encode", "density:f.toml", "p.csv", "-o", "z.npy"], &["RUN", "without noise alone"]);
     refused(at.path(), &["train", "density:f.toml", "--out", "run"], &["density:f.toml", "log p alone", "sample it into a file"]);
     let fisher = ["fisher", "density:f.toml", "p.csv", "--estimator", "denoising", "--sigma", "1"];

@@ -188,12 +188,48 @@ fn likelihoods_are_the_densitys_own() {
 }
 
 #[test]
+fn a_density_without_noise_says_log_p_as_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(
+        at.join("f.toml"),
+        "kind = \"formula\"\ndimension = 2\nnormalised = true\nlog_density = \"sum(normal_lpdf(x, 1, 2))\"\n",
+    )
+    .unwrap();
+    fs::write(at.join("p.csv"), "a,b\n1,2\n-0.5,0.25\n").unwrap();
+    let answer = document(at, &["likelihood", "density:f.toml", "p.csv", "-o", "l.csv"]);
+    // −½ Σ ((x − 1)/2)² − ln(2π·4).
+    let expected = [0.125, 0.351_562_5].map(|square| -square - (std::f64::consts::TAU * 4.0).ln());
+    let found = rows(&at.join("l.csv")).concat();
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}, not {expected:?}");
+    let mean = answer["mean_log_prob"].as_f64().unwrap();
+    assert!((mean - (expected[0] + expected[1]) / 2.0).abs() < 1e-12, "{answer}");
+    assert!((answer["bits_per_dim"].as_f64().unwrap() + mean / (2.0 * std::f64::consts::LN_2)).abs() < 1e-12, "{answer}");
+}
+
+#[test]
+fn a_table_of_estimated_likelihoods_has_their_error_bars() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("p.csv"), "a,b\n1,2\n-0.5,0.25\n").unwrap();
+    let answer = document(at, &["likelihood", "density:mixture", "p.csv", "--probes", "4", "-o", "l.csv"]);
+    let text = fs::read_to_string(at.join("l.csv")).unwrap();
+    assert!(text.starts_with("log_prob,half_width\n"), "{text}");
+    let rows = rows(&at.join("l.csv"));
+    let mean = (rows[0][1] + rows[1][1]) / 2.0;
+    assert!(
+        rows.iter().all(|row| row[1] > 0.0) && (answer["mean_half_width"].as_f64().unwrap() - mean).abs() < 1e-5 * mean,
+        "{answer}"
+    );
+}
+
+#[test]
 fn samples_that_all_diverge_are_a_failure_and_leave_no_file() {
     let at = tempfile::tempdir().unwrap();
     let arguments = ["sample", "density:mixture", "-n", "10", "--epsilon", "1000", "-o", "x.npy"];
     let output = command(at.path(), &arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("all 10 samples diverged"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("all 10 samples diverged: none is finite, the first is 0 at step "));
     assert_eq!(fs::read_dir(at.path()).unwrap().count(), 0);
 }
 
@@ -238,6 +274,7 @@ fn chains_say_whether_they_have_mixed_and_leave_their_course_and_pictures() {
         assert!(answer[field].is_f64(), "{field}: {answer}");
     }
     assert_eq!(answer["mixed"], false);
+    assert!(answer["stein"]["ksd"].is_f64() && answer["coordinates"]["mcse_mean"][0].is_f64(), "{answer}");
     // 40 chains, the second half of 100 steps of warm-up and 200 after them, 2 numbers of 4 bytes; a header of 128.
     assert_eq!(fs::metadata(at.join("course.npy")).unwrap().len(), 128 + 40 * 150 * 2 * 4);
     for picture in ["trace.png", "ranks.png", "autocorrelation.png"] {

@@ -62,7 +62,7 @@ pub fn run(args: &Reproduce, session: &Session) -> Result<Answer> {
     let copy = folder.path().join(args.out.as_ref().unwrap_or(file).file_name().unwrap_or_default());
 
     let cli = record.command(&copy, session)?;
-    let inner = Session::new(cli.globals, Instant::now(), record.typed(&copy, session))?;
+    let inner = Session::new(cli.globals, Instant::now(), record.typed(&copy, session))?.without_warnings();
     record.check_model(&inner)?;
     super::run(&cli.verb, &inner)?;
 

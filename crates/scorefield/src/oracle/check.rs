@@ -49,6 +49,13 @@ impl Check {
         Self { name: name.into(), expected, measured: mean, standard_error, tolerance, pass }
     }
 
+    /// A statistical check held to `width` standard errors in place of [`WIDTH`].
+    pub fn within(self, width: f64) -> Self {
+        let tolerance = self.tolerance - (WIDTH - width) * self.standard_error;
+        let pass = self.pass && (self.measured - self.expected).abs() <= tolerance;
+        Self { tolerance, pass, ..self }
+    }
+
     /// Of several checks of one thing, the one that fails or is nearest to it.
     ///
     /// # Panics
@@ -70,6 +77,8 @@ mod tests {
         assert!(!at(1.2, 0.03), "too far");
         assert!(!at(1.0, 0.1), "too coarse: 5 × 0.1 is not below half of 0.5");
         assert!(!at(f64::NAN, 0.03) && !at(1.0, f64::NAN));
+        let narrow = |mean| Check::statistical("x", 1.0, Estimate { mean, standard_error: 0.03 }, 0.5).within(4.0).pass;
+        assert!(narrow(1.119) && !narrow(1.121), "4 × 0.03");
         assert!(Check::exact("x", 2.0, 2.0 + 1e-6, 1e-5).pass && !Check::exact("x", 2.0, f64::NAN, 1e-5).pass);
     }
 

@@ -22,7 +22,7 @@ impl Target {
             return refuse("a model of many noise levels", "one of the data themselves, without noise".to_owned(), hint);
         }
         if self.knows_no_noise() {
-            let hint = "log p itself is what the formula says: score --energy gives it";
+            let hint = "latents need noise levels; likelihood gives log p as it is written";
             return refuse("a target that is known under noise", "a density known without noise alone".to_owned(), hint);
         }
         if let Some(sigma) = self.only_sigma() {

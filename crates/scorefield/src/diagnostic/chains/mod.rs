@@ -20,6 +20,6 @@ pub use autocovariance::autocovariance;
 pub use draws::{Draws, Variable};
 pub use mode_weights::{Share, mode_shares};
 pub use rank::{normal_scores, ranks};
-pub use stein::{Stein, stein_discrepancy};
+pub use stein::{Stein, stein_discrepancy, stein_of_chains};
 pub use summary::{MIXED, Summary, summary};
 pub use trace::Trace;

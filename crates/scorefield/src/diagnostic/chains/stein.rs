@@ -5,9 +5,13 @@
 //!
 //! k₀(x, y) = s(x)·s(y) qᵝ + 2β qᵝ⁻¹ (s(y) − s(x))·r − 2βd qᵝ⁻¹ − 4β(β − 1) qᵝ⁻² ‖r‖²
 //!
-//! has E_y k₀(x, y) = 0 under p for every x. KSD² = E k₀(x, x') over independent draws x, x'.
+//! has E_y k₀(x, y) = 0 under p for every x. KSD² = E k₀(x, x') over independent draws x, x'. It sees what the score sees: draws that have the
+//! wrong proportions of modes far apart have a KSD near 0 all the same.
 
+use super::Draws;
 use crate::error::{Error, Result};
+use crate::metric::{Pairs, median_length};
+use crate::score::Score;
 use rayon::prelude::*;
 
 const BETA: f64 = -0.5;
@@ -21,6 +25,31 @@ pub struct Stein {
     pub squared: f64,
     /// The standard error of `squared` to first order, for independent draws that are not from p.
     pub standard_error: f64,
+    /// What `ksd` would be for as many independent draws of p: √(E k₀(x, x)/n), by the mean of k₀(x, x) over the draws.
+    pub of_independent: f64,
+    /// Draws.
+    pub n: usize,
+}
+
+/// Draws that are looked at: pairs of them are compared.
+const MOST: usize = 1000;
+
+/// The discrepancy of Markov chains' draws from the distribution that has this score at noise level σ: of up to [`MOST`] draws, evenly spaced
+/// along every chain, with the median distance between them for the kernel's length.
+///
+/// # Errors
+/// Fewer than two draws, or draws that are all one point.
+pub fn stein_of_chains(draws: &Draws, score: &dyn Score, sigma: f64) -> Result<Stein> {
+    let Draws { values, d, .. } = draws;
+    let n = values.len() / d;
+    let stride = n.div_ceil(MOST);
+    // Draws of all chains in one line; a stride that divides no chain's length falls on other steps of each.
+    let x: Vec<f64> = values.chunks_exact(*d).step_by(stride).flatten().copied().collect();
+    let single: Vec<f32> = x.iter().map(|x| *x as f32).collect();
+    let length = median_length(&Pairs::new(&single, &[], *d).whole());
+    let mut s = vec![0.0; x.len()];
+    score.score_rows(&x, sigma, &mut s);
+    stein_discrepancy(&x, &s, *d, length)
 }
 
 /// The discrepancy of `x` `[n, d]` with scores `score` `[n, d]`; `c` is the kernel's length, in data units. n² operations.
@@ -49,7 +78,13 @@ pub fn stein_discrepancy(x: &[f64], score: &[f64], d: usize, c: f64) -> Result<S
     let squared = others / (size * (size - 1.0));
     // Hoeffding's projection of a U-statistic: variance 4 Var(E[k₀(x, x') given x])/n.
     let spread = sums.iter().map(|(o, _)| (o / (size - 1.0) - squared).powi(2)).sum::<f64>() / (size - 1.0);
-    Ok(Stein { ksd: ((others + own) / (size * size)).max(0.0).sqrt(), squared, standard_error: 2.0 * (spread / size).sqrt() })
+    Ok(Stein {
+        ksd: ((others + own) / (size * size)).max(0.0).sqrt(),
+        squared,
+        standard_error: 2.0 * (spread / size).sqrt(),
+        of_independent: (own / (size * size)).max(0.0).sqrt(),
+        n,
+    })
 }
 
 type Row<'a> = (&'a [f64], &'a [f64]);
@@ -71,6 +106,7 @@ fn kernel((x, s): Row<'_>, (y, t): Row<'_>, c: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::density::{Component, Mixture};
     use crate::key::{Key, Purpose};
 
     /// ∫ f(y) N(y; m, v) dy by the trapezoid rule, which is exact to rounding for such integrands.
@@ -111,6 +147,19 @@ mod tests {
         }
         let got = kernel((&x, &s), (&y, &t), 1.3);
         assert!((got - want).abs() < 1e-6, "{got}, not {want}");
+    }
+
+    #[test]
+    fn chains_are_near_their_own_distribution_and_far_from_a_wider_one() {
+        let density = |std: f64| Mixture::new(vec![Component::isotropic(1.0, vec![0.0, 0.0], std)]).unwrap();
+        let z = Key::new(9, Purpose::Metric).normal(0, 4 * 1000, 2).into_iter().map(f64::from).collect();
+        let draws = Draws::new(z, 4, 1000, 2).unwrap();
+        let own = stein_of_chains(&draws, &density(1.0), 0.0).unwrap();
+        assert_eq!(own.n, MOST);
+        // n·KSD² is a weighted sum of χ²s with mean n·of_independent²; three times the mean is beyond all but a few in ten thousand.
+        assert!(own.ksd < 3f64.sqrt() * own.of_independent, "{own:?}");
+        let wide = stein_of_chains(&draws, &density(1.5), 0.0).unwrap();
+        assert!(wide.squared > 5.0 * wide.standard_error && wide.ksd > 3.0 * wide.of_independent, "{wide:?}");
     }
 
     #[test]

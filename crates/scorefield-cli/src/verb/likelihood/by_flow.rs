@@ -1,12 +1,9 @@
-//! `likelihood`: log p of data by the probability-flow ODE.
+//! log p along the flow, and what is said of it.
 
 use std::f64::consts::LN_2;
-use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
 use scorefield::data::Origin;
-use scorefield::data::write::write_recorded;
 use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::likelihood::{Divergence, Flow, Likelihood as Found};
@@ -16,78 +13,23 @@ use scorefield::recipe::Target;
 use scorefield::sample::tolerance;
 use scorefield::words;
 
-use crate::args::Offered;
+use super::{Likelihood, ready, write};
 use crate::output::Answer;
-use crate::record::{Record, by_reference};
+use crate::points;
 use crate::session::Session;
-use crate::sink::Sink;
-use crate::{points, target};
-
-const EXAMPLES: &str = "\
-Examples:
-  scorefield likelihood runs/moons toy:two-moons -n 2000                     two thousand points that training did not see
-  scorefield likelihood runs/table test.csv -o log_prob.npy
-  scorefield likelihood runs/digits digits -n 200 --divergence hutchinson --probes 20
-  scorefield likelihood density:mixture points.npy                           beside the exact value
-
-log p is that of the data under the model's smallest noise. Images' levels become numbers by uniform noise, and bits/dim are those of the
-levels: an upper bound on the bits that a code for them takes (Theis, van den Oord & Bethge 2016). Train for it with --dequantise uniform.";
-
-/// Measure log p of data, in nats and bits per dimension.
-#[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
-pub struct Likelihood {
-    /// A run folder, or density:NAME, or density:FILE.toml
-    #[arg(value_name = "RUN|density:…")]
-    target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
-    /// The data
-    #[arg(value_name = "DATA")]
-    data: String,
-    /// Rows, at most [default: all of a file, 1,000 draws of an endless source]
-    #[arg(short, long = "number", value_name = "N", allow_negative_numbers = true)]
-    n: Option<usize>,
-    /// File to write, log p in nats in the order of the rows, [n, 1]: .npy, .csv or .parquet
-    #[arg(short, long, value_name = "OUT")]
-    out: Option<PathBuf>,
-    /// The divergence of the flow: exact, or hutchinson's estimate with its error bar [default: exact up to 128 dimensions]
-    #[arg(long, value_name = "HOW", value_parser = Offered::new(["exact", "hutchinson"]))]
-    divergence: Option<String>,
-    /// Directions a row of hutchinson, each with a trajectory's integral of its own [default: 10]
-    #[arg(long, value_name = "M", allow_negative_numbers = true)]
-    probes: Option<usize>,
-    /// Law of the directions [default: rademacher]
-    #[arg(long, value_name = "WORD", value_parser = Offered::new(Law::WORDS.iter().copied()))]
-    projection: Option<String>,
-    /// Relative and absolute tolerance of the ODE
-    #[arg(long, value_name = "X", default_value_t = 1e-5, allow_negative_numbers = true)]
-    tolerance: f64,
-    /// Upper end of the flow, where points are taken to be normal [default: the model's largest level; far out for density:…]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    sigma_max: Option<f64>,
-}
 
 /// Above this dimension the exact divergence is not the default.
 const EXACT_UP_TO: usize = 128;
-/// Draws of an endless source, if not said.
-const USUAL: usize = 1000;
+/// The ODE's tolerance, if not said.
+const USUAL_TOLERANCE: f64 = 1e-5;
 
-/// Does it.
-///
-/// # Errors
-/// A model without noise levels or of other noise than Gaussian, data that cannot be read or have another dimension, settings out of range.
-pub fn run(args: &Likelihood, session: &Session) -> Result<Answer> {
-    if args.n == Some(0) {
-        return Err(Error::setting("-n", "at least 1", 0));
-    }
-    let target = target::open(&args.target, args.ema, session)?;
+/// Measures it.
+pub(super) fn run(args: &Likelihood, target: &Target, session: &Session) -> Result<Answer> {
     let divergence = divergence(args, target.event().len())?;
-    let flow = target.flow(args.sigma_max, tolerance::both("--tolerance", args.tolerance)?)?;
-    let sink = args.out.as_deref().map(Sink::numbers).transpose()?;
-    let data = points::sample(&args.data, &target, session, args.n, USUAL)?;
-    let x = points::to_target(&target, &data.values);
+    let tolerance = args.tolerance.unwrap_or(USUAL_TOLERANCE);
+    let flow = target.flow(args.sigma_max, tolerance::both("--tolerance", tolerance)?)?;
+    let (sink, data) = ready(args, target, session)?;
+    let x = points::to_target(target, &data.values);
 
     let began = Instant::now();
     let mut progress = session.progress();
@@ -107,16 +49,25 @@ pub fn run(args: &Likelihood, session: &Session) -> Result<Answer> {
         let k = data.n - good.len();
         session.warn(&format!("the ODE came to no end for {k} of {} rows, whose log p is not a number", data.n));
     }
+    let half_width: Vec<f64> = (0..data.n).map(|i| found.half_width(i)).collect();
     if let Some(sink) = &sink {
-        let single: Vec<f32> = found.log_prob.iter().map(|log| *log as f32).collect();
-        let record = Record::new("likelihood", &args.target, &target, "--out", session).points(&data.values);
-        let record = record.flag("--number", data.n).done();
-        let columns = ["log_prob".to_owned()];
-        write_recorded(sink.path(), &single, &[data.n, 1], Some(&columns), &by_reference(&record))?;
+        let bars = (divergence != Divergence::Exact).then_some(half_width.as_slice());
+        write((args, target, session), sink, &data, &found.log_prob, bars)?;
     }
-    let report =
-        Report { args, target: &target, flow: &flow, divergence, found: &found, good: &good, x: &x, origin: data.origin };
-    Ok(report.answer(seconds))
+    let origin = data.origin;
+    Ok(Report {
+        args,
+        target,
+        flow: &flow,
+        tolerance,
+        divergence,
+        found: &found,
+        half_width: &half_width,
+        good: &good,
+        x: &x,
+        origin,
+    }
+    .answer(seconds))
 }
 
 fn divergence(args: &Likelihood, d: usize) -> Result<Divergence> {
@@ -147,8 +98,11 @@ struct Report<'a> {
     args: &'a Likelihood,
     target: &'a Target,
     flow: &'a Flow<'a>,
+    tolerance: f64,
     divergence: Divergence,
     found: &'a Found,
+    /// Half the width of each row's error bar.
+    half_width: &'a [f64],
     /// log p of the rows that have one.
     good: &'a [f64],
     /// The rows in the target's units.
@@ -194,7 +148,7 @@ impl Report<'_> {
             "probability flow from σ = {} to {}, tolerance {}, {how}, in {}\n",
             words::number(low),
             words::number(high),
-            args.tolerance,
+            self.tolerance,
             words::seconds(seconds)
         );
         let squares: Vec<f64> = self.found.latents.iter().copied().filter(|z| z.is_finite()).map(|z| z * z).collect();
@@ -212,13 +166,13 @@ impl Report<'_> {
             .with("levels", levels)
             .with("sigma_min", low)
             .with("sigma_max", high)
-            .with("tolerance", args.tolerance)
+            .with("tolerance", self.tolerance)
             .with("divergence", if self.divergence == Divergence::Exact { "exact" } else { "hutchinson" })
             .with("latent_mean_square", square)
             .with("points_per_second", n as f64 / seconds)
             .with("out", &args.out);
         if let Divergence::Hutchinson(m, law) = self.divergence {
-            let widths: Vec<f64> = (0..n).map(|i| self.found.half_width(i)).filter(|w| w.is_finite()).collect();
+            let widths: Vec<f64> = self.half_width.iter().copied().filter(|w| w.is_finite()).collect();
             let bar = Estimate::mean(&widths).mean;
             text += &format!("a row's error bar of 95 % over directions is ± {} nats on average\n", words::number(bar));
             answer = answer.with("probes", m).with("projection", law.word()).with("mean_half_width", bar);
