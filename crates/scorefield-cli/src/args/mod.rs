@@ -78,6 +78,8 @@ pub enum Verb {
     Doctor(verb::doctor::Doctor),
     Bench(verb::bench::Bench),
     Completions(verb::completions::Completions),
+    #[command(hide = true)]
+    Reference(verb::reference::Reference),
 }
 
 impl Verb {
@@ -103,6 +105,7 @@ impl Verb {
             Self::Doctor(_) => "doctor",
             Self::Bench(_) => "bench",
             Self::Completions(_) => "completions",
+            Self::Reference(_) => "reference",
         }
     }
 }

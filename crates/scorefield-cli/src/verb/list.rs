@@ -22,7 +22,7 @@ use crate::session::Session;
 use scorefield::words;
 
 /// What can be listed, each with one line.
-const ROOMS: &[(&str, &str)] = &[
+pub const ROOMS: &[(&str, &str)] = &[
     ("objectives", "losses that training minimises (--objective)"),
     ("samplers", "ways to draw samples from a score (--sampler)"),
     ("schedules", "how noise levels are laid out (--schedule)"),
@@ -65,24 +65,28 @@ pub fn run(args: &List, _: &Session) -> Result<Answer> {
         return Ok(Answer::new(words::table(&rows)).with("rooms", rooms));
     };
     let name = ROOMS.iter().map(|room| room.0).find(|name| name == what || singular(name) == what);
-    let listed = match name {
-        Some("objectives") => entries(OBJECTIVES),
-        Some("samplers") => entries(SAMPLERS),
-        Some("schedules") => entries(SCHEDULES),
-        Some("noises") => entries(NOISES),
-        Some("observations") => entries(OBSERVATIONS),
-        Some("nets") => entries(NETS),
-        Some("densities") => entries(DENSITIES),
-        Some("toys") => entries(TOYS),
-        Some("data") => data(),
-        Some("settings") => settings(),
-        Some("estimators") => entries(OBJECTIVES),
-        Some("metrics") => entries(METRICS),
-        Some("devices") => names(&devices()),
-        _ => return Err(unknown(what)),
-    };
-    let (text, rows) = listed;
+    let Some((text, rows)) = name.and_then(listed) else { return Err(unknown(what)) };
     Ok(Answer::new(text).with("what", name).with("entries", rows))
+}
+
+/// A room's rows, as text and for programs; `None` where there is no such room.
+pub fn listed(room: &str) -> Option<(String, Vec<Value>)> {
+    Some(match room {
+        "objectives" => entries(OBJECTIVES),
+        "samplers" => entries(SAMPLERS),
+        "schedules" => entries(SCHEDULES),
+        "noises" => entries(NOISES),
+        "observations" => entries(OBSERVATIONS),
+        "nets" => entries(NETS),
+        "densities" => entries(DENSITIES),
+        "toys" => entries(TOYS),
+        "data" => data(),
+        "settings" => settings(),
+        "estimators" => entries(OBJECTIVES),
+        "metrics" => entries(METRICS),
+        "devices" => names(&devices()),
+        _ => return None,
+    })
 }
 
 fn singular(name: &str) -> &str {

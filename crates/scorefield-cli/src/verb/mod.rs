@@ -13,6 +13,7 @@ pub mod fisher;
 pub mod import;
 pub mod likelihood;
 pub mod list;
+pub mod reference;
 pub mod reproduce;
 pub mod runs;
 pub mod sample;
@@ -74,5 +75,6 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Doctor(args) => doctor::run(args, session),
         Verb::Bench(args) => bench::run(args, session),
         Verb::Completions(args) => completions::run(args),
+        Verb::Reference(args) => reference::run(args),
     }
 }
