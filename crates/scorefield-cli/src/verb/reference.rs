@@ -66,17 +66,19 @@ fn command() -> Result<String> {
     let mut cli = Cli::command().term_width(WIDTH);
     cli.build();
     page += &help("scorefield", &mut cli);
-    for verb in cli.get_subcommands_mut().filter(|verb| !verb.is_hide_set()) {
-        let name = format!("scorefield {}", verb.get_name());
-        page += &help(&name, verb);
-    }
     Ok(page)
 }
 
+/// The help of a command and of what stands under it.
 fn help(name: &str, command: &mut clap::Command) -> String {
     let text = command.render_long_help().to_string();
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    format!("## {name}\n\n```text\n{}\n```\n\n", lines.join("\n").trim())
+    let mut section = format!("## {name}\n\n```text\n{}\n```\n\n", lines.join("\n").trim());
+    for verb in command.get_subcommands_mut().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+        let name = format!("{name} {}", verb.get_name());
+        section += &help(&name, verb);
+    }
+    section
 }
 
 /// Every method that a user may name, with its formula and its source.
