@@ -124,6 +124,21 @@ fn what_cannot_be_made_again_is_said_in_one_line() {
         r#"{"scorefield": {"arguments": "[\"train\", \"toy:rings\", \"--out\", \"{}\"]", "target": "run", "model": "x"}}"#;
     fs::write(at.join("p.csv.json"), record).unwrap();
     refused(at, &["reproduce", "p.csv"], 2, &["p.csv", "damaged"]);
+    // Records that would write over other files: under -o with the file's own name elsewhere, or beside it.
+    fs::write(at.join("letter.npy"), "dear").unwrap();
+    let chains = r#"\"sample\", \"density:mixture\", \"-n\", \"4\", \"--sampler\", \"mala\", \"--steps\", \"2\""#;
+    for places in [
+        r#"\"--trace\", \"letter.npy\", \"-o\", \"{}\""#,
+        r#"\"--trace=letter.npy\", \"-o\", \"{}\""#,
+        r#"\"-o\", \"letter.npy\", \"--trace\", \"{}\""#,
+        r#"\"-oletter.npy\", \"--chains-plot\", \"{}\""#,
+    ] {
+        let record =
+            format!(r#"{{"scorefield": {{"arguments": "[{chains}, {places}]", "target": "density:mixture", "model": "x"}}}}"#);
+        fs::write(at.join("p.csv.json"), record).unwrap();
+        refused(at, &["reproduce", "p.csv"], 2, &["p.csv", "damaged", "another place"]);
+        assert_eq!(fs::read_to_string(at.join("letter.npy")).unwrap(), "dear");
+    }
 }
 
 /// The rows of a table.

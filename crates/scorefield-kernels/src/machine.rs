@@ -34,17 +34,59 @@ pub struct Memory {
     pub available: u64,
 }
 
-/// Physical memory by `/proc/meminfo`; `None` where there is no such file.
+/// Physical memory by `/proc/meminfo`, or what this process's control group leaves of it; `None` where there is no such file.
 pub fn memory() -> Option<Memory> {
-    parse_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    let machine = parse_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?)?;
+    Some(group().map_or(machine, |group| Memory {
+        total: machine.total.min(group.total),
+        available: machine.available.min(group.available),
+    }))
+}
+
+/// The limit of the control group (version 2) that this process is in, if it has one.
+fn group() -> Option<Memory> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?.trim();
+    let number = |text: String| text.trim().parse::<u64>().ok();
+    // In a container the group is seen as the root.
+    [format!("/sys/fs/cgroup/{path}"), "/sys/fs/cgroup".to_owned()].iter().find_map(|folder| {
+        let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).ok();
+        let total = number(read("memory.max")?)?;
+        let used = number(read("memory.current")?)?;
+        // Pages of files that were read count as used and are given up when they are wanted.
+        let files = read("memory.stat")?.lines().find_map(|line| line.strip_prefix("inactive_file ")?.trim().parse().ok());
+        Some(Memory { total, available: total.saturating_sub(used.saturating_sub(files.unwrap_or(0))) })
+    })
+}
+
+/// Memory that this process holds, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resident {
+    /// Now.
+    pub now: u64,
+    /// At most since it began, or since [`forget_peak`].
+    pub peak: u64,
+}
+
+/// What this process holds, by `/proc/self/status`; `None` where there is no such file.
+pub fn resident() -> Option<Resident> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    Some(Resident { now: kilobytes(&text, "VmRSS")?, peak: kilobytes(&text, "VmHWM")? })
+}
+
+/// Begins a new peak of [`resident`], where the system lets it.
+pub fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 fn parse_meminfo(text: &str) -> Option<Memory> {
-    let bytes = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    };
-    Some(Memory { total: bytes("MemTotal")?, available: bytes("MemAvailable")? })
+    Some(Memory { total: kilobytes(text, "MemTotal")?, available: kilobytes(text, "MemAvailable")? })
+}
+
+/// The number of a line `name: 123 kB`, in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Single-precision peak in 10⁹ operations a second, a multiply-add counted as two: what `threads` threads did in `duration` with
@@ -167,6 +209,19 @@ mod tests {
         assert_eq!(parse_meminfo("MemTotal: x kB\nMemAvailable: 8192 kB\n"), None);
         assert_eq!(parse_meminfo("MemTotal: 99999999999999999999 kB\nMemAvailable: 18446744073709551615 kB\n"), None);
         assert_eq!(parse_meminfo(""), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_block_that_is_written_is_in_the_peak_and_the_peak_can_be_forgotten() {
+        const BYTES: usize = 64 << 20;
+        forget_peak();
+        let before = resident().unwrap().peak;
+        let block = black_box(vec![1u8; BYTES]);
+        let during = resident().unwrap();
+        drop(block);
+        assert!(during.peak >= before + (BYTES as u64) / 2, "{before} → {during:?}");
+        assert!(memory().unwrap().available <= memory().unwrap().total);
     }
 
     #[test]

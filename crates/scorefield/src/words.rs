@@ -55,6 +55,23 @@ pub fn seconds(s: f64) -> String {
     }
 }
 
+/// A moment to the second, in the time of Greenwich: 2026-11-26 23:17:36 UTC.
+pub fn utc(moment: std::time::SystemTime) -> String {
+    let since = moment.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, second) = (since / 86_400, since % 86_400);
+    // The civil calendar from a count of days, its years begun in March so that a leap day comes last (Hinnant, chrono-compatible
+    // low-level date algorithms, civil_from_days; days after 1970 only).
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// Columns aligned to the left, two spaces apart, each line ended; the last column as long as it likes.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -85,6 +102,18 @@ mod tests {
             [2e-5, 0.012, 0.5, 52.34, 200.2, 7500.0].map(seconds),
             ["20 µs", "12 ms", "0.50 s", "52.3 s", "3 min 20 s", "2 h 5 min"]
         );
+    }
+
+    #[test]
+    fn moments_are_dates_of_the_civil_calendar() {
+        let at = |seconds| utc(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+        // By GNU date -u -d @SECONDS.
+        assert_eq!(at(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(at(951_782_399), "2000-02-28 23:59:59 UTC");
+        assert_eq!(at(951_868_800), "2000-03-01 00:00:00 UTC");
+        assert_eq!(at(1_709_208_000), "2024-02-29 12:00:00 UTC");
+        assert_eq!(at(4_107_542_399), "2100-02-28 23:59:59 UTC");
+        assert_eq!(at(4_107_542_400), "2100-03-01 00:00:00 UTC");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const ALLOWED: &[&str] = &[
 ];
 /// Crates that name no licence in their manifest, with what their licence file says.
 const BY_FILE: &[(&str, &str)] = &[("cfg_block", "Apache-2.0")];
-/// Crates of which two versions cost minutes of building.
+/// Crates of which two versions cost minutes of building, or would not understand each other's types.
 const HEAVY: &[&str] = &[
     "burn-core",
     "burn-tensor",
@@ -44,6 +44,8 @@ const HEAVY: &[&str] = &[
     "wgpu",
     "zstd-sys",
 ];
+/// How many crates may be there in several versions: as many as Burn's own dependencies disagree on today.
+const MOST_TWICE: usize = 60;
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Crates that may not be here, and one line on the rest.
@@ -52,11 +54,15 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// `cargo metadata` does not answer.
 pub fn check(root: &Path) -> Result<(Vec<Finding>, Vec<String>), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let answer = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--all-features", "--locked"])
-        .current_dir(root)
-        .output()
-        .map_err(|e| format!("cannot run cargo metadata: {e}"))?;
+    // Without the network first: what is in the lock file has as a rule been fetched before.
+    let ask = |more: &[&str]| {
+        let words = [&["metadata", "--format-version", "1", "--all-features", "--locked"], more].concat();
+        Command::new(&cargo).args(words).current_dir(root).output().map_err(|e| format!("cannot run cargo metadata: {e}"))
+    };
+    let mut answer = ask(&["--offline"])?;
+    if !answer.status.success() {
+        answer = ask(&[])?;
+    }
     if !answer.status.success() {
         return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&answer.stderr).trim()));
     }
@@ -107,10 +113,19 @@ fn examine(packages: &[Package]) -> (Vec<Finding>, Vec<String>) {
             },
         }
     }
-    let mut notes = vec![format!("crates: {} with every feature and platform", packages.len())];
-    let twice = HEAVY.iter().filter_map(|name| Some((name, versions.get(name)?))).filter(|(_, found)| found.len() > 1);
-    notes.extend(twice.map(|(name, found)| format!("crates: {name} is built {} times: {}", found.len(), found.join(", "))));
-    (findings, notes)
+    let twice = versions.iter().filter(|(_, found)| found.len() > 1);
+    for (name, found) in twice.clone().filter(|(name, _)| HEAVY.contains(name)) {
+        let problem =
+            format!("{name} is there in {} versions: {}; choose dependencies that agree on one", found.len(), found.join(", "));
+        findings.push(Finding::new("Cargo.lock", 1, problem));
+    }
+    let twice = twice.count();
+    if twice > MOST_TWICE {
+        let problem =
+            format!("{twice} crates are there in several versions, at most {MOST_TWICE} may be: cargo tree --duplicates");
+        findings.push(Finding::new("Cargo.lock", 1, problem));
+    }
+    (findings, vec![format!("crates: {} with every feature and platform, {twice} of them in several versions", packages.len())])
 }
 
 #[cfg(test)]
@@ -144,6 +159,6 @@ mod tests {
             r#"{"packages": [{"name": "wgpu", "version": "1.0.0", "source": null, "license": "MIT"},
                              {"name": "wgpu", "version": "2.0.0", "source": null, "license": "MIT"}]}"#,
         );
-        assert_eq!(messages, ["crates: wgpu is built 2 times: 1.0.0, 2.0.0"]);
+        assert_eq!(messages, ["wgpu is there in 2 versions: 1.0.0, 2.0.0; choose dependencies that agree on one"]);
     }
 }

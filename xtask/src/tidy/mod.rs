@@ -9,10 +9,14 @@ mod finding;
 mod habits;
 mod length;
 mod licences;
+mod minimum;
 mod places;
 mod rooms;
 mod scrub;
 mod spdx;
+
+pub use files::{SourceFile, read, sources};
+pub use scrub::before_tests;
 
 use finding::Finding;
 use std::path::Path;
@@ -48,6 +52,7 @@ fn examine() -> Result<(Vec<Finding>, Vec<String>), String> {
     findings.extend(boundaries::check(&sources));
     findings.extend(habits::check(&sources));
     findings.extend(places::check(&texts));
+    findings.extend(minimum::check(&texts));
     let (long, lengths) = length::check(&sources);
     findings.extend(long);
     let (unlicensed, crates) = licences::check(root)?;

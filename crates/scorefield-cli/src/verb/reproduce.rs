@@ -1,11 +1,12 @@
 //! `reproduce`: makes a file again from what is written in it, and compares every byte.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, FromArgMatches};
 use scorefield::data::{read_record, sidecar};
 use scorefield::error::{Error, Result};
 use scorefield::plot::metadata;
@@ -29,6 +30,8 @@ meant where the file was made: run reproduce in the same folder.";
 
 /// Verbs that write such files.
 const VERBS: &[&str] = &["sample", "score", "denoise", "likelihood", "encode", "decode"];
+/// The arguments of these verbs that are written to.
+const PLACES: &[&str] = &["out", "picture", "trace", "chains_plot"];
 
 /// Make a picture or an array again from what is written in it: arguments, model and seed.
 #[derive(Args, Debug)]
@@ -160,10 +163,16 @@ impl Written {
         if self.arguments.iter().filter(|word| *word == SELF).count() != 1 {
             return Err(damaged("it names no file"));
         }
-        let cli = Cli::try_parse_from(self.typed(copy, session)).map_err(|e| {
+        let refused = |e: clap::Error| {
             let said = e.to_string();
             damaged(said.lines().next().unwrap_or_default().trim_start_matches("error: "))
-        })?;
+        };
+        let matches = Cli::command().try_get_matches_from(self.typed(copy, session)).map_err(refused)?;
+        // A file from elsewhere could name any place to be written over.
+        if written_to(&matches) != [copy.as_os_str()] {
+            return Err(damaged("it writes to another place than the file's own"));
+        }
+        let cli = Cli::from_arg_matches(&matches).map_err(refused)?;
         match cli.verb {
             Verb::Sample(_) | Verb::Score(_) | Verb::Denoise(_) | Verb::Likelihood(_) | Verb::Encode(_) | Verb::Decode(_) => {
                 Ok(cli)
@@ -204,6 +213,12 @@ impl Written {
         "model, arguments and seed are the same: the file was changed, or this machine computes with other instructions\n"
             .to_owned()
     }
+}
+
+/// Every place that a command line writes to.
+fn written_to(matches: &clap::ArgMatches) -> Vec<&OsStr> {
+    let Some((_, verb)) = matches.subcommand() else { return Vec::new() };
+    PLACES.iter().filter_map(|id| verb.try_get_raw(id).ok().flatten()).flatten().collect()
 }
 
 /// Refuses a name that would replace the original, or be of another format.

@@ -69,7 +69,9 @@ pub fn run(args: &Train, session: &Session) -> Result<Answer> {
         return Ok(explained(&resolved));
     }
     if args.dry_run {
-        return Ok(planned(&plan(&mut resolved, session.device())?, &resolved));
+        let plan = plan(&mut resolved, session.device())?;
+        plan.warnings.iter().for_each(|warning| session.warn(warning));
+        return Ok(planned(&plan, &resolved));
     }
     let Some(out) = &args.out else {
         return Err(Error::setting("--out", "the run folder to make", "nothing"));
@@ -127,6 +129,14 @@ fn explained(resolved: &Resolved) -> Answer {
     answer
 }
 
+fn memory_in_words(plan: &Plan) -> String {
+    let state = format!("{} for weights, gradients, moments and averages", words::bytes(plan.state_bytes));
+    match (plan.peak_bytes, plan.free_bytes) {
+        (Some(peak), Some(free)) => format!("{} in all, of {} free; {state}", words::bytes(peak), words::bytes(free)),
+        _ => state,
+    }
+}
+
 fn planned(plan: &Plan, resolved: &Resolved) -> Answer {
     let recipe = &resolved.recipe;
     let rows = plan.rows.map_or("endless".to_owned(), words::count);
@@ -135,7 +145,7 @@ fn planned(plan: &Plan, resolved: &Resolved) -> Answer {
         words("data", format!("{}, {rows} points of shape {:?}, σ_data = {}", plan.dataset, plan.shape, plan.sigma_data)),
         words("noise", format!("σ from {} to {}", words::number(plan.sigma.0), words::number(plan.sigma.1))),
         words("network", format!("{}, {} parameters", recipe.net.name, words::count(plan.parameter_count as u64))),
-        words("memory", format!("{} for weights, gradients, moments and averages", words::bytes(plan.state_bytes))),
+        words("memory", memory_in_words(plan)),
         words(
             "time",
             format!(
@@ -159,6 +169,8 @@ fn planned(plan: &Plan, resolved: &Resolved) -> Answer {
         .with("parameters", plan.parameter_count)
         .with("parameter_shapes", shapes)
         .with("state_bytes", plan.state_bytes)
+        .with("peak_bytes", plan.peak_bytes)
+        .with("free_bytes", plan.free_bytes)
         .with("steps", recipe.train.steps)
         .with("seconds_per_step", plan.seconds_per_step)
         .with("expected_seconds", plan.seconds)
@@ -177,7 +189,7 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
     let logged = |row: Option<&Row>| row.and_then(|row| row.number("loss")).unwrap_or(f64::NAN);
     let outcome = &trained.outcome;
     // A resumed run's first loss is the run's, not this process's.
-    let first = if trained.resumed_from == 0 { outcome.loss_first } else { logged(rows.first()) };
+    let first = if trained.resumed_from == 0 { outcome.loss_first.unwrap_or(f64::NAN) } else { logged(rows.first()) };
     let last = if outcome.steps > 0 { outcome.loss_last } else { logged(rows.last()) };
     let steps = trained.resumed_from + outcome.steps;
     let rate = if outcome.steps > 0 { outcome.steps as f64 * trained.batch as f64 / outcome.seconds } else { f64::NAN };

@@ -9,7 +9,7 @@ use crate::model::{Model, Precondition};
 use crate::net::{LevelCount, NETS, NetSettings, Network};
 use crate::registry::lookup;
 use crate::tensor::{Device, vector};
-use crate::train::{Decay, TrainConfig};
+use crate::train::{Decay, OnNan, TrainConfig};
 
 /// Weights are pushed by normal numbers of this size over √inputs.
 const PUSH: f32 = 0.5;
@@ -76,6 +76,7 @@ pub(super) fn steady(lr: f64, clip: f64, ema: &[f64]) -> TrainConfig {
         weight_decay: 0.0,
         clip,
         ema: ema.to_vec(),
+        on_nan: OnNan::Stop,
         log_every: u64::MAX,
         checkpoint_every: u64::MAX,
         seed: 0,

@@ -11,6 +11,8 @@ pub struct Moments {
     pub mean: Vec<f32>,
     /// √(mean over features of the variance), data units.
     pub sigma_data: f32,
+    /// The features that never change, by number.
+    pub constant: Vec<usize>,
     /// How many rows were seen.
     pub rows: u64,
 }
@@ -24,7 +26,8 @@ impl Moments {
         let columns = Columns::fit(source, max_rows)?;
         let variance = columns.variance.iter().sum::<f64>() / columns.variance.len() as f64;
         let mean = columns.mean.iter().map(|m| *m as f32).collect();
-        Ok(Self { mean, sigma_data: variance.sqrt() as f32, rows: columns.rows })
+        let constant = (0..columns.mean.len()).filter(|i| columns.is_constant(*i)).collect();
+        Ok(Self { mean, sigma_data: variance.sqrt() as f32, constant, rows: columns.rows })
     }
 }
 
@@ -36,6 +39,12 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Whether a column's spread is below the resolution of f32 at its mean, or below what f32 can hold.
+    pub fn is_constant(&self, column: usize) -> bool {
+        let std = self.variance[column].sqrt();
+        std <= f64::from(f32::EPSILON) * 1e-3 * self.mean[column].abs() || (std as f32) < f32::MIN_POSITIVE
+    }
+
     pub fn fit(source: &dyn Source, max_rows: usize) -> Result<Self> {
         let d = source.event().len();
         // Sums are taken about the first row: a column far from zero then loses no digits.
@@ -80,7 +89,7 @@ mod tests {
     #[test]
     fn sigma_data_is_the_root_of_the_mean_variance() {
         let moments = Moments::fit(&table(&[[1.0, 1e6], [3.0, 1e6 + 4.0]]), 100).unwrap();
-        assert_eq!(moments, Moments { mean: vec![2.0, 1e6 + 2.0], sigma_data: 2.5f32.sqrt(), rows: 2 });
+        assert_eq!(moments, Moments { mean: vec![2.0, 1e6 + 2.0], sigma_data: 2.5f32.sqrt(), constant: vec![], rows: 2 });
     }
 
     #[test]

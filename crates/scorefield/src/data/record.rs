@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::npy;
 use super::write::Format;
+use crate::atomic::unfinished_sibling;
 use crate::error::{Error, Result};
 
 /// The key that tells such a record from other JSON.
@@ -52,13 +53,34 @@ pub fn check_room(path: &Path) -> Result<()> {
     Err(Error::file(beside, problem).with_hint("write to another name"))
 }
 
+/// The record of an older file under a hidden name, while the file is being replaced.
+pub(super) struct Aside(Option<(PathBuf, PathBuf)>);
+
 /// Takes away the record that belongs to an older file at `path`, if there is one.
-pub(super) fn remove_old(path: &Path) -> Result<()> {
+pub(super) fn set_aside(path: &Path) -> Result<Aside> {
     let beside = sidecar(path);
     if !is_record(&beside) {
-        return Ok(());
+        return Ok(Aside(None));
     }
-    std::fs::remove_file(&beside).map_err(|e| Error::write(&beside, e))
+    let hidden = unfinished_sibling(&beside);
+    std::fs::rename(&beside, &hidden).map_err(|e| Error::write(&beside, e))?;
+    Ok(Aside(Some((beside, hidden))))
+}
+
+impl Aside {
+    /// The older file stayed.
+    pub fn put_back(self) {
+        if let Some((beside, hidden)) = self.0 {
+            let _ = std::fs::rename(hidden, beside);
+        }
+    }
+
+    /// It is gone.
+    pub fn remove(self) {
+        if let Some((_, hidden)) = self.0 {
+            let _ = std::fs::remove_file(hidden);
+        }
+    }
 }
 
 fn is_record(sidecar: &Path) -> bool {

@@ -29,18 +29,9 @@ impl Standardise {
     /// No rows at all; whatever reading them raises.
     pub fn fit(source: &dyn Source, rows: usize) -> Result<Self> {
         let columns = Columns::fit(source, rows)?;
-        let mut constant = Vec::new();
-        let scale = |(i, (variance, mean)): (usize, (&f64, &f64))| {
-            let std = variance.sqrt();
-            // A spread below the resolution of f32 at the column's mean is no spread.
-            if std <= f64::from(f32::EPSILON) * 1e-3 * mean.abs() || (std as f32) < f32::MIN_POSITIVE {
-                constant.push(i);
-                1.0
-            } else {
-                std as f32
-            }
-        };
-        let std = columns.variance.iter().zip(&columns.mean).enumerate().map(scale).collect();
+        let constant: Vec<usize> = (0..columns.mean.len()).filter(|i| columns.is_constant(*i)).collect();
+        let mut std: Vec<f32> = columns.variance.iter().map(|variance| variance.sqrt() as f32).collect();
+        constant.iter().for_each(|i| std[*i] = 1.0);
         Ok(Self { mean: columns.mean.iter().map(|m| *m as f32).collect(), std, constant })
     }
 

@@ -185,7 +185,8 @@ fn write(dir: &Path, texts: &[(&str, String)], weights: &[u8]) -> Result<()> {
         }
         [&unet, &scheduler, &hidden].into_iter().try_for_each(|folder| sync_folder(folder))?;
         fs::rename(&hidden, dir)?;
-        sync_folder_of(dir)
+        // What is not known to be on the disk is not there: or trying again would be refused.
+        sync_folder_of(dir).inspect_err(|_| drop(fs::rename(dir, &hidden)))
     })();
     written.map_err(|e| {
         let _ = fs::remove_dir_all(&hidden);

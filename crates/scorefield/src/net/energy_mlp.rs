@@ -22,5 +22,5 @@ pub(super) const ENTRY: Entry<Family> = Entry {
     summary: "plain perceptron with one output, an energy: the score is its gradient, and log p up to a constant comes with it",
     formula: "s = −∇E, E = ½‖z‖²/(σ² + σ_d²) + (σ_d/σ)·G_θ(z/√(σ² + σ_d²), σ)",
     source: "Hyvärinen 2005; Song & Ermon 2019",
-    value: Family { build, takes: Takes::Rows },
+    value: Family { build, takes: Takes::Rows, least: Stack::least },
 };

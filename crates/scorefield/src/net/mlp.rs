@@ -5,13 +5,19 @@
 //! Pre-normalised residual blocks (Xiong et al. 2020); the second matrix of each block and the output begin at 0, so the untrained
 //! network is F = 0 and the preconditioned score begins as that of a Gaussian.
 
-use super::{Family, Forward, Init, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters, Takes};
+use super::{Family, Forward, Init, Least, LevelEmbedding, Linear, NetSettings, Network, Parameter, Parameters, Takes};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::Value;
 use crate::key::Key;
 use crate::registry::Entry;
 use crate::tensor::{Device, Tensor};
+
+/// W_in, W_out and the two matrices of every block; their outputs.
+fn least(settings: &NetSettings, event: &EventShape) -> Least {
+    let (d, width, depth) = (event.len() as u64, settings.width as u64, settings.depth as u64);
+    Least { parameters: 2 * d * width + 2 * depth * width * width, row: 2 * d + 2 * depth * width }
+}
 
 /// Sizes of an [`Mlp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +127,7 @@ pub(super) const ENTRY: Entry<Family> = Entry {
     summary: "residual multilayer perceptron conditioned on the noise level: tables, 2-D densities, small images",
     formula: "h ← h + W₂ SiLU(W₁ norm(h) + W_e e(σ) + b)",
     source: "Xiong et al. 2020 (pre-normalised residual blocks); Karras et al. 2022 (preconditioning)",
-    value: Family { build, takes: Takes::Rows },
+    value: Family { build, takes: Takes::Rows, least },
 };
 
 #[cfg(test)]

@@ -153,6 +153,17 @@ pub struct Family {
     pub build: Build,
     /// What it can be given.
     pub takes: Takes,
+    /// What it takes at least, known before it is made.
+    pub least: fn(&NetSettings, &EventShape) -> Least,
+}
+
+/// A lower bound of what a network takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Least {
+    /// Its parameters.
+    pub parameters: u64,
+    /// Numbers that a row leaves between the layers for the way back.
+    pub row: u64,
 }
 
 /// The networks a user may name.

@@ -21,5 +21,5 @@ pub(super) const ENTRY: Entry<Family> = Entry {
     summary: "plain multilayer perceptron, depth hidden layers of one width: fast, for smooth scores in few dimensions",
     formula: "h ← SiLU(W h + b), F = W_L h + b_L",
     source: "Rumelhart, Hinton & Williams 1986; SiLU: Elfwing, Uchibe & Doya 2018",
-    value: Family { build, takes: Takes::Rows },
+    value: Family { build, takes: Takes::Rows, least: Stack::least },
 };

@@ -1,6 +1,7 @@
 //! Layers one after the other: h ← SiLU(h W + b), the last without SiLU; the noise level enters the first, where there are many.
 
-use super::{Forward, Init, LevelCount, LevelEmbedding, Linear, NetSettings, Output, Parameter, Parameters};
+use super::{Forward, Init, Least, LevelCount, LevelEmbedding, Linear, NetSettings, Output, Parameter, Parameters};
+use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::{Function, Jet, Order, Value};
 use crate::key::Key;
@@ -39,6 +40,12 @@ impl Stack {
         let level = (levels == LevelCount::Many)
             .then(|| (LevelEmbedding::new(embedding, device), linear(embedding, width, false, Init::Scaled(1.0))));
         Ok(Self { level, layers, output })
+    }
+
+    /// The first matrix and those between hidden layers; their outputs.
+    pub fn least(settings: &NetSettings, event: &EventShape) -> Least {
+        let (d, width, depth) = (event.len() as u64, settings.width as u64, settings.depth as u64);
+        Least { parameters: d * width + depth.saturating_sub(1) * width * width, row: d + depth * width }
     }
 
     /// What the noise level adds to the first layer, `[n, width]`.

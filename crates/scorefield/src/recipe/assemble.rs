@@ -5,7 +5,7 @@
 
 use super::centre::{MEASURED_ROWS, centred, measure};
 use super::raw::Switch;
-use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, Standardise as RawStandardise};
+use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, OnNan as RawOnNan, Standardise as RawStandardise};
 use super::weights::{About, UNIT_VALUES};
 use super::{Recipe, Resolved, Value};
 use crate::data::{self, Dataset, Dequantise, First, Origin, Source, Standardise, Standardised};
@@ -21,7 +21,7 @@ use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings
 use crate::registry::lookup;
 use crate::score::Score;
 use crate::tensor::Device;
-use crate::train::{Batches, Decay, TrainConfig, Validation};
+use crate::train::{Batches, Decay, OnNan, TrainConfig, Validation};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub struct Assembled {
     judge: Option<Box<dyn Objective>>,
     /// Settings of the loop.
     pub config: TrainConfig,
+    /// What the user should know of the data.
+    pub warnings: Vec<String>,
 }
 
 impl Assembled {
@@ -92,7 +94,9 @@ impl Assembled {
             Some(map) => Arc::new(Standardised::new(dataset.train.clone(), map.clone())),
             None => dataset.train.clone(),
         };
-        let precondition = centred(measure(&dataset, standardise.as_ref())?, takes, dataset.origin);
+        let (precondition, constant) = measure(&dataset, standardise.as_ref())?;
+        let warnings = constant.warning(&dataset).into_iter().collect();
+        let precondition = centred(precondition, takes, dataset.origin);
 
         let mut levels = level_settings(&recipe);
         if schedule.name == "single" && levels.sigma.is_none() && method.value.needs != Needs::Noise {
@@ -125,7 +129,7 @@ impl Assembled {
         let objective =
             (method.value.build)(&objective_settings(&recipe, &*schedule, &precondition, &*noise, standardise.is_some())?)?;
         let judge = judge(&recipe, method.value.needs, &dataset, precondition.mean.len(), resolved)?;
-        Ok(Self { recipe, dataset, source, standardise, precondition, schedule, noise, objective, judge, config })
+        Ok(Self { recipe, dataset, source, standardise, precondition, schedule, noise, objective, judge, config, warnings })
     }
 
     /// The watch on held-out points, where the recipe wants one.
@@ -380,6 +384,10 @@ fn config(recipe: &Recipe) -> TrainConfig {
         weight_decay: t.weight_decay,
         clip: t.clip,
         ema: t.ema.clone(),
+        on_nan: match t.on_nan {
+            RawOnNan::Stop => OnNan::Stop,
+            RawOnNan::Skip => OnNan::Skip,
+        },
         log_every: t.log_every,
         checkpoint_every: t.checkpoint_every,
         seed: recipe.seed,

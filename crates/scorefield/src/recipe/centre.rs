@@ -1,6 +1,6 @@
 //! What the preconditioning is told of the data: their centre and spread.
 
-use crate::data::{Dataset, Moments, Origin, Standardise};
+use crate::data::{Dataset, EventShape, Moments, Origin, Standardise};
 use crate::error::{Error, Result};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Precondition};
@@ -9,16 +9,41 @@ use crate::net::Takes;
 /// Rows that the mean and σ_data are measured on, at most.
 pub(super) const MEASURED_ROWS: usize = 100_000;
 
-/// Mean and spread of the points as the network sees them.
-pub(super) fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<Precondition> {
+/// The columns that never change, by number.
+pub(super) struct Constant(Vec<usize>);
+
+impl Constant {
+    /// What is said of them before training. Nothing of single pixels: the margins of pictures are often empty.
+    pub fn warning(&self, dataset: &Dataset) -> Option<String> {
+        let d = dataset.train.event().len();
+        let known = dataset.train.len().map_or_else(String::new, |n| format!(" {n}"));
+        if self.0.len() == d {
+            return Some(format!(
+                "the data do not vary: all{known} points to learn from are equal, and so are the samples of a good model, but for the smallest noise level"
+            ));
+        }
+        if self.0.is_empty() || !matches!(dataset.train.event(), EventShape::Vector(_)) || dataset.origin == Origin::Digits {
+            return None;
+        }
+        const NAMED: usize = 5;
+        let name = |i: &usize| dataset.columns.as_ref().and_then(|c| c.get(*i)).cloned().unwrap_or_else(|| format!("number {i}"));
+        let names: Vec<String> = self.0.iter().take(NAMED).map(name).collect();
+        let more = if self.0.len() > NAMED { format!(" and {} more", self.0.len() - NAMED) } else { String::new() };
+        Some(format!("constant columns ({} of {d}): {}{more}; there is nothing to learn in them", self.0.len(), names.join(", ")))
+    }
+}
+
+/// Mean and spread of the points as the network sees them, and what does not vary.
+pub(super) fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<(Precondition, Constant)> {
     let regime = Regime::Noisy;
-    if standardise.is_some() {
-        return Ok(Precondition {
+    if let Some(map) = standardise {
+        let precondition = Precondition {
             mean: vec![0.0; dataset.train.event().len()],
             sigma_data: 1.0,
             regime,
             conditioning: Conditioning::Relative,
-        });
+        };
+        return Ok((precondition, Constant(map.constant.clone())));
     }
     let moments = Moments::fit(&*dataset.train, MEASURED_ROWS)?;
     // A single point, or equal points, have no spread; any positive scale will do, and 1 is in the data's own units.
@@ -27,7 +52,8 @@ pub(super) fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> R
         return Err(Error::failed("measuring the data", "their variance is beyond what 32-bit numbers hold")
             .with_hint("rescale the data, or use --standardise on"));
     }
-    Ok(Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative })
+    let precondition = Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative };
+    Ok((precondition, Constant(moments.constant)))
 }
 
 /// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of

@@ -1,10 +1,11 @@
 //! A run folder for a model that was not trained here: recipe, one checkpoint at step 0, model card.
 
+use super::Layers;
 use super::assemble::IMPORTED;
 use super::raw::RawRecipe;
 use super::weights::{About, tensor};
 use crate::error::Result;
-use crate::run::{Card, CheckpointFiles, NamedTensor, RunWriter, State, write_tensors};
+use crate::run::{Card, CheckpointFiles, NamedTensor, RunFolder, RunWriter, State, write_tensors};
 use crate::train::Named;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,14 @@ pub(crate) struct Foreign {
     pub sigma: (f64, f64),
     /// Further lines of the model card.
     pub notes: Vec<String>,
+}
+
+/// Whether an import into this folder was killed after its recipe and before its checkpoint. There is nothing to go on with but the import.
+fn begun(path: &Path) -> bool {
+    let Ok(folder) = RunFolder::open(path) else { return false };
+    let imported = Layers::new().recipe_file(folder.recipe_path()).and_then(Layers::build);
+    let imported = imported.is_ok_and(|resolved| resolved.recipe.data.source.starts_with(IMPORTED));
+    imported && !folder.has_checkpoint()
 }
 
 /// Writes a run folder.
@@ -59,7 +68,15 @@ pub(crate) fn write_foreign(foreign: Foreign, path: &Path) -> Result<PathBuf> {
         scorefield: env!("CARGO_PKG_VERSION").to_owned(),
         notes,
     };
-    let writer = RunWriter::create(path, &recipe.to_toml())?;
+    let recipe_text = recipe.to_toml();
+    let writer = match begun(path) {
+        false => RunWriter::create(path, &recipe_text)?,
+        true => {
+            let writer = RunWriter::resume(path)?.writer;
+            writer.write_recipe(&recipe_text)?;
+            writer
+        }
+    };
     let state = State::start(recipe.seed, &recipe.data.source);
     // The weights are their own average.
     let files = CheckpointFiles { model: &model, ema: &model, optimizer: &optimizer };

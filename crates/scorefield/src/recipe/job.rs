@@ -1,14 +1,15 @@
 //! `train` as one call: a recipe and a folder in, a run out.
 
 use super::assemble::Assembled;
-use super::weights;
 use super::{Layers, RawRecipe, Resolved};
+use super::{memory, weights};
 use crate::error::{Error, Result};
 use crate::net::parameter_count;
 use crate::observe::Observer;
 use crate::run::{Card, CheckpointFiles, MetricsWriter, Row, RunWriter, State};
 use crate::tensor::Device;
 use crate::train::{Checkpoint, LogRecord, Outcome, Snapshot, Task, TrainState, train};
+use scorefield_kernels::machine;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,7 +26,7 @@ pub struct Trained {
     pub parameters: usize,
     /// Rows in a batch.
     pub batch: usize,
-    /// Things the user should know: damaged checkpoints passed over, old ones that could not be removed.
+    /// Things the user should know: constant columns, steps left out, damaged checkpoints passed over, old ones that could not be removed.
     pub warnings: Vec<String>,
 }
 
@@ -36,6 +37,7 @@ pub struct Trained {
 /// leaves no folder behind.
 pub fn train_new(mut resolved: Resolved, path: &Path, device: &Device, observer: &mut dyn Observer) -> Result<Trained> {
     let parts = Assembled::new(&mut resolved)?;
+    memory::check(&parts, device)?;
     let writer = RunWriter::create(path, &resolved.recipe.to_toml())?;
     go(parts, &resolved, writer, None, Vec::new(), device, observer)
 }
@@ -61,6 +63,7 @@ pub fn train_resumed(layers: Layers, path: &Path, device: &Device, observer: &mu
         }
     };
     let parts = Assembled::new(&mut resolved)?;
+    memory::check(&parts, device)?;
     let resumed = RunWriter::resume(path)?;
     resumed.writer.write_recipe(&resolved.recipe.to_toml())?;
     let (found, warnings) = match resumed.found {
@@ -81,7 +84,10 @@ fn go(
 ) -> Result<Trained> {
     let begun = prepare(&parts, &writer, from, device);
     let (mut state, mut keeper) = match begun {
-        Ok((state, saved, metrics)) => (state, Keeper::new(&parts, &writer, saved, metrics, warnings)),
+        Ok((state, saved, metrics)) => {
+            let warnings = parts.warnings.iter().cloned().chain(warnings).collect();
+            (state, Keeper::new(&parts, &writer, saved, metrics, warnings))
+        }
         Err(e) => {
             writer.abandon();
             return Err(e);
@@ -97,11 +103,17 @@ fn go(
         validation: parts.validation(device)?,
     };
     let done = train(&mut state, &task, &parts.config, &mut keeper, observer);
-    let (warnings, saved) = (std::mem::take(&mut keeper.warnings), keeper.state.clone());
+    let (mut warnings, saved) = (std::mem::take(&mut keeper.warnings), keeper.state.clone());
     drop(keeper);
     let run = writer.folder().path().to_path_buf();
     match done {
         Ok(outcome) => {
+            warnings.extend(outcome.left_out.map(|(count, first)| {
+                format!(
+                    "{count} of {} steps were left out, the first at step {first}: their loss or gradient was not finite",
+                    outcome.steps
+                )
+            }));
             writer.write_card(&card(&parts, &resolved.recipe, &saved, parameters, &writer)?.to_markdown())?;
             Ok(Trained { run, outcome, resumed_from, parameters, batch: parts.config.batch, warnings })
         }
@@ -171,7 +183,9 @@ impl Checkpoint for Keeper<'_> {
     fn log(&mut self, r: &LogRecord) -> Result<()> {
         let seconds = self.seconds_before + r.seconds;
         let numbers = [("loss", r.loss), ("lr", r.lr), ("grad_norm", r.grad_norm), ("seconds", seconds)];
-        self.metrics.append(&Row::new(r.step, numbers.into_iter().chain(r.held_out.map(|loss| ("held_out_loss", loss)))))
+        let held_out = r.held_out.map(|loss| ("held_out_loss", loss));
+        let left_out = (r.left_out > 0).then_some(("left_out", r.left_out as f64));
+        self.metrics.append(&Row::new(r.step, numbers.into_iter().chain(held_out).chain(left_out)))
     }
 }
 
@@ -223,6 +237,13 @@ pub struct Plan {
     pub parameter_count: usize,
     /// Bytes that weights, moments, averages and gradients take.
     pub state_bytes: u64,
+    /// The most memory that the process will hold, as it was after a few steps, a look at the held-out points and a checkpoint that was not
+    /// written; `None` where the system does not tell.
+    pub peak_bytes: Option<u64>,
+    /// What is free for it.
+    pub free_bytes: Option<u64>,
+    /// What the user should know of the data.
+    pub warnings: Vec<String>,
     /// Mean seconds of a training step, measured on a few.
     pub seconds_per_step: f64,
     /// Seconds for all steps at that rate.
@@ -239,6 +260,7 @@ pub struct Plan {
 /// Settings or data that will not do.
 pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     let mut parts = Assembled::new(resolved)?;
+    memory::check(&parts, device)?;
     let steps = parts.config.steps;
     let mut state = TrainState::new(parts.fresh_model(&device.clone().autodiff())?, &parts.config.ema);
     let mut parameters = Vec::new();
@@ -252,6 +274,10 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     };
     timed(3)?;
     let seconds_per_step = timed(10)?;
+    if let Some(watch) = parts.validation(device)? {
+        watch.look(&mut state)?;
+    }
+    drop(weights::write_snapshot(&state.snapshot(), &parts)?);
     // Weights, gradients, two moments, and the averages.
     let copies = 4 + parts.config.ema.len() as u64;
     Ok(Plan {
@@ -261,6 +287,9 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
         parameters,
         parameter_count,
         state_bytes: 4 * copies * parameter_count as u64,
+        peak_bytes: machine::resident().map(|resident| resident.peak),
+        free_bytes: machine::memory().map(|memory| memory.available),
+        warnings: parts.warnings.clone(),
         seconds_per_step,
         seconds: seconds_per_step * steps as f64,
         sigma: parts.schedule.range(),

@@ -128,6 +128,8 @@ pub struct Train {
     pub clip: f64,
     /// Half-lives of the weight averages, in steps; the first one is what `sample` uses.
     pub ema: Vec<f64>,
+    /// What is done about a step whose loss or gradient is not finite.
+    pub on_nan: OnNan,
     /// Steps between two lines of metrics.jsonl.
     pub log_every: u64,
     /// Steps between two checkpoints.
@@ -186,6 +188,7 @@ impl Default for RawRecipe {
                 weight_decay: 0.0,
                 clip: 1.0,
                 ema: vec![500.0],
+                on_nan: OnNan::Stop,
                 log_every: 50,
                 checkpoint_every: 1000,
                 keep: 2,
@@ -252,6 +255,16 @@ words! {
         Cosine = "cosine",
         /// It does not.
         Constant = "constant",
+    }
+}
+
+words! {
+    /// What is done about a step whose loss or gradient is not finite.
+    OnNan {
+        /// Training ends with an error.
+        Stop = "stop",
+        /// The step is left out and counted.
+        Skip = "skip",
     }
 }
 

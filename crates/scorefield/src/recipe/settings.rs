@@ -1,6 +1,6 @@
 //! The table of settings: key, kind and range, what may change on `--resume`, and one line of explanation each.
 
-use super::raw::{Decay, Dequantise, RawRecipe, Standardise, Switch};
+use super::raw::{Decay, Dequantise, OnNan, RawRecipe, Standardise, Switch};
 use super::value::{Field, Value};
 use crate::objective::Law;
 
@@ -232,6 +232,12 @@ pub static SETTINGS: &[Setting] = &[
     setting!(train.weight_decay, Kind::Number(Range::NotNegative), Fixed, "AdamW's decoupled weight decay"),
     setting!(train.clip, Kind::Number(Range::NotNegative), Fixed, "largest global gradient norm; 0 turns clipping off"),
     setting!(train.ema, Kind::Numbers(Range::AtLeastOne), Fixed, "half-lives of the weight averages, in steps"),
+    setting!(
+        train.on_nan,
+        Kind::Word(OnNan::WORDS),
+        MayChange,
+        "what a loss that is not finite does: end training, or leave the step out"
+    ),
     setting!(train.log_every, Kind::Count(1, MOST_STEPS), MayChange, "steps between two lines of metrics.jsonl"),
     setting!(train.checkpoint_every, Kind::Count(1, MOST_STEPS), MayChange, "steps between two checkpoints"),
     setting!(train.keep, Kind::Count(1, 1_000_000), MayChange, "checkpoints kept"),

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::checkpoint;
+use super::claim::is_claim;
 use super::lock::LOCK_FILE;
 use super::metrics::{Row, read_metrics};
 use super::newest::{self, CHECKPOINTS, Found};
@@ -91,6 +93,11 @@ impl RunFolder {
         newest::require(&self.path)
     }
 
+    /// Whether any checkpoint is there, whole or damaged.
+    pub fn has_checkpoint(&self) -> bool {
+        !checkpoint::list(&self.checkpoints_path()).is_empty()
+    }
+
     /// The rows of `metrics.jsonl`.
     ///
     /// # Errors
@@ -132,7 +139,7 @@ pub(super) fn look(path: &Path) -> Result<Look> {
         let ours = match name.to_str() {
             Some(LOCK_FILE) => true,
             Some(CHECKPOINTS) => fs::read_dir(entry.path()).is_ok_and(|mut inside| inside.next().is_none()),
-            Some(name) => is_unfinished(name),
+            Some(name) => is_unfinished(name) || is_claim(name),
             None => false,
         };
         if !ours {

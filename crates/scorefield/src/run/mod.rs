@@ -16,7 +16,9 @@
 
 mod card;
 mod checkpoint;
+mod claim;
 mod folder;
+mod holder;
 mod list;
 mod lock;
 mod metrics;

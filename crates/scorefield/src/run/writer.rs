@@ -89,19 +89,21 @@ impl RunWriter {
             Look::Missing | Look::Empty | Look::Begun | Look::Run => {}
         }
         let mut made = Vec::new();
-        let taken = make_folders(path, &mut made).and_then(|()| {
-            let lock = Lock::take(path)?;
-            checkpoint::clear_leftovers(path)?;
+        let lock = make_folders(path, &mut made).and_then(|()| Lock::take(path)).inspect_err(|_| {
+            // Whatever is in the folder is another's, its lock file above all.
+            remove_empty(&made);
+        })?;
+        let taken = checkpoint::clear_leftovers(path).and_then(|()| {
             let checkpoints = path.join(CHECKPOINTS);
             match fs::create_dir(&checkpoints) {
                 Ok(()) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => checkpoint::clear_leftovers(&checkpoints)?,
                 Err(e) => return Err(Error::write(checkpoints, e)),
             }
-            Ok(lock)
+            Ok(())
         });
         match taken {
-            Ok(lock) => Ok(Self { folder: RunFolder::at(path), made, _lock: lock }),
+            Ok(()) => Ok(Self { folder: RunFolder::at(path), made, _lock: lock }),
             Err(e) => {
                 unmake(path, &made);
                 Err(e)
@@ -191,12 +193,18 @@ fn make_folders(path: &Path, made: &mut Vec<PathBuf>) -> Result<()> {
     sync_folder_of(path).map_err(|e| Error::write(path, e))
 }
 
-/// Removes the beginnings of a run and the folders that were made for it, as far as they are empty.
+/// Removes the beginnings of a run and the folders that were made for it, as far as they are empty. Only for the holder of the lock, since its
+/// file goes too.
 fn unmake(path: &Path, made: &[PathBuf]) {
     if look(path).is_ok_and(|look| look == Look::Begun) && made.iter().any(|folder| folder == path) {
         let _ = fs::remove_file(path.join(LOCK_FILE));
         let _ = fs::remove_dir(path.join(CHECKPOINTS));
     }
+    remove_empty(made);
+}
+
+/// Removes folders, outermost first in the list, as far as they are empty.
+fn remove_empty(made: &[PathBuf]) {
     for folder in made.iter().rev() {
         let _ = fs::remove_dir(folder);
     }

@@ -43,7 +43,8 @@ impl AdamW {
         Self { second: first.clone(), first, t: 0 }
     }
 
-    /// One step down `grads`; `moved` sees each parameter's number and new values. Returns the gradient's norm before clipping.
+    /// One step down `grads`; `moved` sees each parameter's number and new values. Returns the gradient's norm before clipping; if that is
+    /// not finite, the step is counted and changes nothing.
     pub fn step(
         &mut self,
         parameters: &mut dyn Parameters,
@@ -63,6 +64,9 @@ impl AdamW {
         });
         drop(grads);
         let norm = f64::sqrt(squares);
+        if !norm.is_finite() {
+            return norm;
+        }
         let step = AdamStep {
             lr: hyper.lr as f32,
             beta1: hyper.beta1 as f32,

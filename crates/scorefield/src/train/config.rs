@@ -9,6 +9,15 @@ pub enum Decay {
     Cosine,
 }
 
+/// What is done about a step whose loss or gradient is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnNan {
+    /// Training ends with an error.
+    Stop,
+    /// The step changes nothing and is counted; a hundred in a row end training all the same.
+    Skip,
+}
+
 /// Checked settings of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
@@ -36,6 +45,8 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Half-lives, in steps, of the exponential averages of the weights; the first is the one used by default.
     pub ema: Vec<f64>,
+    /// What is done about a step whose loss or gradient is not finite.
+    pub on_nan: OnNan,
     /// Steps between logged losses.
     pub log_every: u64,
     /// Steps between checkpoints.
@@ -88,6 +99,7 @@ mod tests {
             weight_decay: 0.0,
             clip: 1.0,
             ema: vec![10.0],
+            on_nan: OnNan::Stop,
             log_every: 1,
             checkpoint_every: 1,
             seed: 0,

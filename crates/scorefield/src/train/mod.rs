@@ -4,13 +4,14 @@ mod adamw;
 mod batches;
 mod config;
 mod fit;
+mod misstep;
 mod state;
 mod step;
 mod validation;
 
 pub use adamw::{AdamW, Hyper};
 pub use batches::Batches;
-pub use config::{Decay, TrainConfig};
+pub use config::{Decay, OnNan, TrainConfig};
 pub use fit::{Checkpoint, LogRecord, Outcome, Task, train};
 pub use state::{Average, Named, Snapshot, SnapshotBest, TrainState};
 pub use step::{Slope, Step, gradient};

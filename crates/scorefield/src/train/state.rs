@@ -82,7 +82,14 @@ impl TrainState {
         Self { model, optimizer, averages, step: 0, window: (0.0, 0), best: None }
     }
 
-    /// Takes one step of AdamW down the gradients, and moves the averages. Returns the gradient's norm before clipping.
+    /// Counts a step that changes nothing, because its loss was not finite.
+    pub(super) fn pass(&mut self) {
+        self.step += 1;
+        self.optimizer.t = self.step;
+    }
+
+    /// Takes one step of AdamW down the gradients, and moves the averages. Returns the gradient's norm before clipping; if it is not finite,
+    /// nothing but the count has changed.
     pub(super) fn descend(&mut self, grads: Gradients, config: &TrainConfig) -> f64 {
         self.step += 1;
         let hyper = Hyper {

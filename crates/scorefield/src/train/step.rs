@@ -12,7 +12,8 @@ use crate::tensor::{Tensor, numbers};
 pub struct Step {
     /// Mean loss of the batch, before the step.
     pub loss: f64,
-    /// Norm of the gradient, before clipping; not a number if the loss was none, and then nothing has changed.
+    /// Norm of the gradient, before clipping; not a number if the loss was none. Where either is not finite, the step was counted and has
+    /// changed nothing else.
     pub grad_norm: f64,
 }
 
@@ -31,6 +32,7 @@ impl TrainState {
         let mean = objective.loss(&self.model, batch, key).mean();
         let loss = f64::from(numbers(mean.clone().inner())[0]);
         if !loss.is_finite() {
+            self.pass();
             return Step { loss, grad_norm: f64::NAN };
         }
         let grads = mean.backward();

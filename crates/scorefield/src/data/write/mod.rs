@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub use crate::atomic::AtomicFile;
 use crate::atomic::atomic_write;
 
-use super::record::{check_room, parquet_pair, remove_old, sidecar, to_json};
+use super::record::{check_room, parquet_pair, set_aside, sidecar, to_json};
 use super::shape::EventShape;
 use crate::error::{Error, Result};
 
@@ -190,9 +190,13 @@ impl ArrayWriter {
                 if !record.is_empty() {
                     check_room(&self.path)?;
                 }
-                // First away with a record that would be another file's; then the file, then its own.
-                remove_old(&self.path)?;
-                file.commit()?;
+                // First away with a record that would be another file's; then the file, then its own. An old file that stays keeps its record.
+                let old = set_aside(&self.path)?;
+                if let Err(e) = file.commit() {
+                    old.put_back();
+                    return Err(e);
+                }
+                old.remove();
                 if record.is_empty() { Ok(()) } else { atomic_write(sidecar(&self.path), to_json(record).as_bytes()) }
             }
             Body::Parquet(body) => {

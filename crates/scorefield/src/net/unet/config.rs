@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::jet::Function;
-use crate::net::NetSettings;
+use crate::net::{Least, NetSettings};
 use serde::{Deserialize, Serialize};
 
 /// Every setting of `UNet2DModel`. Made by [`UNetConfig::parse`], it is known to be one that can be built.
@@ -206,6 +206,15 @@ const IGNORED: [&str; 2] = ["_class_name", "_diffusers_version"];
 const MOST: usize = 1 << 14;
 
 impl UNetConfig {
+    /// What it takes at least for images of `height` × `width`: the second 3 × 3 convolution of each residual block, way down and way up;
+    /// two images of the first blocks.
+    pub fn least(&self, height: usize, width: usize) -> Least {
+        let (layers, pixels) = (self.layers_per_block as u64, (height as u64).saturating_mul(width as u64));
+        let squares: u64 = self.block_out_channels.iter().map(|c| (*c as u64).pow(2)).sum();
+        let first = self.block_out_channels.first().map_or(0, |c| *c as u64);
+        Least { parameters: 2 * 9 * layers * squares, row: (4 * layers * first).saturating_mul(pixels) }
+    }
+
     /// What `width`, `depth` and `embedding` of a recipe stand for: `width` channels at full size and twice as many at half and quarter
     /// size, as far as the sides can be halved; `depth` residual blocks each; attention in the middle.
     pub fn of(settings: &NetSettings, channels: usize, height: usize, width: usize) -> Self {

@@ -21,7 +21,7 @@ use self::embedding::{Features, Waves};
 use self::parts::{Around, Before, Conv, GroupNorm, Maker, Named, named};
 use self::resnet::{Resnet, Shape};
 use self::up::{Ascent, Channels, Up};
-use super::{Family, Forward, Init, NetSettings, Network, Parameter, Parameters, Takes};
+use super::{Family, Forward, Init, Least, NetSettings, Network, Parameter, Parameters, Takes};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::{Function, Image, Value, swapped};
@@ -199,6 +199,13 @@ fn build(settings: &NetSettings, event: &EventShape, key: Key, device: &Device) 
     Ok(Box::new(UNetConfig::of(settings, channels, height, width).init(height, width, key, device)?))
 }
 
+fn least(settings: &NetSettings, event: &EventShape) -> Least {
+    match *event {
+        EventShape::Image { channels, height, width } => UNetConfig::of(settings, channels, height, width).least(height, width),
+        EventShape::Vector(_) => Least { parameters: 0, row: 0 },
+    }
+}
+
 /// The registry's row.
 pub(super) const ENTRY: Entry<Family> = Entry {
     name: "unet",
@@ -206,7 +213,7 @@ pub(super) const ENTRY: Entry<Family> = Entry {
     summary: "convolutions on halved and doubled images, attention in the middle: images; diffusers' UNet2DModel",
     formula: "h ← h + W₂ ∗ SiLU(norm(W₁ ∗ SiLU(norm(h)) + e(σ))), images kept on the way down joined on the way up",
     source: "Ronneberger et al. 2015; Ho, Jain & Abbeel 2020; Song et al. 2021",
-    value: Family { build, takes: Takes::Images },
+    value: Family { build, takes: Takes::Images, least },
 };
 
 impl Forward for UNet {

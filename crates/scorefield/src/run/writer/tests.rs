@@ -1,6 +1,7 @@
 //! A run folder through its whole life, and what is left after deaths at bad moments.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::{Row, list_runs};
 use super::*;
@@ -129,6 +130,29 @@ fn a_death_while_the_folder_is_made_is_started_over() {
             save(&writer, 1, 1);
         }
     }
+}
+
+#[test]
+fn of_many_who_begin_and_give_up_the_same_run_one_at_a_time_holds_it() {
+    let (_folder, path) = run();
+    let (inside, entered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..60 {
+                    let Ok(writer) = RunWriter::create(&path, RECIPE_TEXT) else { continue };
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold the folder");
+                    entered.fetch_add(1, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    // Takes away the lock file and the folder, under the hands of the others.
+                    writer.abandon();
+                }
+            });
+        }
+    });
+    assert!(entered.load(Ordering::SeqCst) > 0);
+    drop(RunWriter::create(&path, RECIPE_TEXT).unwrap());
 }
 
 #[test]

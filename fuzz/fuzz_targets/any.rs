@@ -1,0 +1,19 @@
+//! libFuzzer's entry: `FUZZ_TARGET` names the target, and without it the first byte of the input chooses one.
+#![no_main]
+
+#[path = "../src/targets.rs"]
+mod targets;
+
+use libfuzzer_sys::fuzz_target;
+use targets::TARGETS;
+
+fuzz_target!(|bytes: &[u8]| {
+    let named = std::env::var("FUZZ_TARGET").ok();
+    match named.and_then(|name| TARGETS.iter().find(|target| target.name == name)) {
+        Some(target) => target.run(bytes),
+        None => {
+            let Some((first, rest)) = bytes.split_first() else { return };
+            TARGETS[usize::from(*first) % TARGETS.len()].run(rest);
+        }
+    }
+});
