@@ -11,7 +11,6 @@ use scorefield::data::{self, Options};
 use scorefield::key::{Key, Purpose};
 use scorefield::recipe::Layers;
 use scorefield::run::RunFolder;
-use scorefield::score::Score;
 use scorefield::tensor::Device;
 
 /// One of them.

@@ -432,6 +432,7 @@ def main() -> int:
     lines += [f"- {tried} single faults and {done.total()} kills at random instants, {time.monotonic() - begun:.0f} s: nothing was lost, and every job ended in the bytes of an undisturbed one"]
     text = "\n".join(lines)
     print(text)
+    print(f"acceptance: {tried + done.total()} passed, 0 failed")
     if options.markdown:
         replace_table(options.markdown, "crash", text)
     return 0

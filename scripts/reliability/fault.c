@@ -71,7 +71,8 @@ static int below_fd(int fd) {
     long n = syscall(SYS_readlink, link, path, sizeof path - 1);
     if (n <= 0) return 0;
     path[n] = 0;
-    return below(path);
+    /* A pipe's name is no path. */
+    return path[0] == '/' && below(path);
 }
 
 /* 0: let it pass; 1: fail with errno set; 2: write half. */

@@ -74,15 +74,29 @@ impl AtomicFile {
     /// # Errors
     /// A full disk; a target that cannot be replaced.
     pub fn commit(mut self) -> Result<()> {
-        let finished = self.file.take().map_or(Ok(()), |file| {
-            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-            fs::rename(&self.temporary, &self.path)?;
-            sync_folder_of(&self.path)
-        });
-        finished.map_err(|e| {
+        self.seal()?;
+        self.take_name()?;
+        self.settle()
+    }
+
+    /// The first part of [`AtomicFile::commit`]: puts the content on the disk.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        file.flush().and_then(|()| file.get_ref().sync_all()).map_err(|e| Error::write(&self.path, e))
+    }
+
+    /// The second part: replaces what has the name. After an error that is still there.
+    pub(crate) fn take_name(&mut self) -> Result<()> {
+        self.file = None;
+        fs::rename(&self.temporary, &self.path).map_err(|e| {
             let _ = fs::remove_file(&self.temporary);
             Error::write(&self.path, e)
         })
+    }
+
+    /// The last part: puts the name on the disk.
+    pub(crate) fn settle(self) -> Result<()> {
+        sync_folder_of(&self.path).map_err(|e| Error::write(&self.path, e))
     }
 }
 

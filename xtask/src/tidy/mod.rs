@@ -44,8 +44,8 @@ pub fn run() -> ExitCode {
 
 fn examine() -> Result<(Vec<Finding>, Vec<String>), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
-    let texts = files::read(root)?;
-    let sources = files::sources(&texts);
+    let texts = read(root)?;
+    let sources = sources(&texts);
     let mut findings = Vec::new();
     findings.extend(rooms::check(&sources));
     findings.extend(rooms::check_map(&texts));

@@ -56,8 +56,11 @@ mod tests {
     }
 
     #[test]
-    fn exactly_five_settings_may_change_on_resume() {
+    fn exactly_six_settings_may_change_on_resume() {
         let free: Vec<&str> = SETTINGS.iter().filter(|s| s.on_resume == OnResume::MayChange).map(|s| s.key).collect();
-        assert_eq!(free, ["data.data_dir", "train.steps", "train.log_every", "train.checkpoint_every", "train.keep"]);
+        assert_eq!(
+            free,
+            ["data.data_dir", "train.steps", "train.on_nan", "train.log_every", "train.checkpoint_every", "train.keep"]
+        );
     }
 }

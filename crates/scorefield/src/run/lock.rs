@@ -4,7 +4,7 @@
 //! of a process is ever looked up. Two who take it over at once are told apart by the operating system. Where a file system has no locks,
 //! the names alone must do: [`claim`](super::claim).
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -60,7 +60,11 @@ impl Lock {
             }
             let record = Holder::this().to_json();
             let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(&record));
-            written.map_err(|e| Error::write(&path, e))?;
+            if let Err(e) = written {
+                // It is ours, so it may go, and a folder that was made for it too.
+                let _ = fs::remove_file(&path);
+                return Err(Error::write(&path, e));
+            }
             return Ok(Self { _held: Held::File(file) });
         }
         Err(Error::failed("taking the lock of the run folder", format!("{} is removed again and again", path.display())))

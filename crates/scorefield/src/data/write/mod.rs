@@ -186,17 +186,19 @@ impl ArrayWriter {
                 }
                 file.commit()
             }
-            Body::Csv(file) => {
+            Body::Csv(mut file) => {
                 if !record.is_empty() {
                     check_room(&self.path)?;
                 }
                 // First away with a record that would be another file's; then the file, then its own. An old file that stays keeps its record.
+                file.seal()?;
                 let old = set_aside(&self.path)?;
-                if let Err(e) = file.commit() {
+                if let Err(e) = file.take_name() {
                     old.put_back();
                     return Err(e);
                 }
                 old.remove();
+                file.settle()?;
                 if record.is_empty() { Ok(()) } else { atomic_write(sidecar(&self.path), to_json(record).as_bytes()) }
             }
             Body::Parquet(body) => {
