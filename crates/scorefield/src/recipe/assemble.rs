@@ -3,7 +3,7 @@
 //! What a recipe leaves open (the ends of the noise range, for one) is chosen here from the data and written back into the resolved
 //! settings, so that the recipe in a run folder says everything.
 
-use super::centre::{MEASURED_ROWS, centred, measure};
+use super::centre::{MEASURED_ROWS, centred, check_scales, measure};
 use super::raw::Switch;
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, OnNan as RawOnNan, Standardise as RawStandardise};
 use super::weights::{About, UNIT_VALUES};
@@ -108,6 +108,7 @@ impl Assembled {
             return Err(Error::recipe(problem, resolved.place("schedule.sigma")));
         }
         let schedule = (schedule.value)(&mut levels, f64::from(precondition.sigma_data))?;
+        check_scales(precondition.sigma_data, schedule.range())?;
         let how = format!("from the data: sigma_data = {}", precondition.sigma_data);
         let numbers = [
             ("schedule.sigma_min", levels.sigma_min),

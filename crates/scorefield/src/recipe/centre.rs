@@ -16,10 +16,14 @@ impl Constant {
     /// What is said of them before training. Nothing of single pixels: the margins of pictures are often empty.
     pub fn warning(&self, dataset: &Dataset) -> Option<String> {
         let d = dataset.train.event().len();
-        let known = dataset.train.len().map_or_else(String::new, |n| format!(" {n}"));
         if self.0.len() == d {
+            let what = match dataset.train.len() {
+                Some(1) => "there is one point to learn from".to_owned(),
+                Some(n) => format!("all {n} points to learn from are equal"),
+                None => "all points are equal".to_owned(),
+            };
             return Some(format!(
-                "the data do not vary: all{known} points to learn from are equal, and so are the samples of a good model, but for the smallest noise level"
+                "the data do not vary: {what}; samples of a good model are that point, but for the smallest noise level"
             ));
         }
         if self.0.is_empty() || !matches!(dataset.train.event(), EventShape::Vector(_)) || dataset.origin == Origin::Digits {
@@ -37,6 +41,7 @@ impl Constant {
 pub(super) fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> Result<(Precondition, Constant)> {
     let regime = Regime::Noisy;
     if let Some(map) = standardise {
+        check_columns(map, dataset)?;
         let precondition = Precondition {
             mean: vec![0.0; dataset.train.event().len()],
             sigma_data: 1.0,
@@ -54,6 +59,38 @@ pub(super) fn measure(dataset: &Dataset, standardise: Option<&Standardise>) -> R
     }
     let precondition = Precondition { mean: moments.mean, sigma_data, regime, conditioning: Conditioning::Relative };
     Ok((precondition, Constant(moments.constant)))
+}
+
+/// How many standard deviations a sample may lie from the mean, generously.
+const FAR: f64 = 16.0;
+
+/// Refuses columns whose samples would be beyond what 32-bit numbers hold.
+fn check_columns(map: &Standardise, dataset: &Dataset) -> Result<()> {
+    let beyond = |(mean, std): (&f32, &f32)| f64::from(mean.abs()) + FAR * f64::from(*std) > f64::from(f32::MAX);
+    let Some(column) = map.mean.iter().zip(&map.std).position(beyond) else { return Ok(()) };
+    let name = dataset.columns.as_ref().and_then(|c| c.get(column)).cloned().unwrap_or_else(|| format!("number {column}"));
+    let got = format!("mean {:e}, standard deviation {:e}", map.mean[column], map.std[column]);
+    let expected = format!("numbers of which {FAR} standard deviations fit into 32 bits (3.4e38)");
+    Err(Error::setting(format!("data, column {name}"), expected, got).with_hint("rescale the column"))
+}
+
+/// The standard deviations, of data and of noise, whose squares and their inverses 32-bit numbers hold with room to spare.
+const SCALES: std::ops::RangeInclusive<f64> = 1e-17..=1e17;
+
+/// Refuses data and noise levels of a scale at which losses overflow or vanish.
+pub(super) fn check_scales(sigma_data: f32, (low, high): (f64, f64)) -> Result<()> {
+    for (what, sigma) in [
+        ("the data's standard deviation", f64::from(sigma_data)),
+        ("the smallest noise level", low),
+        ("the largest noise level", high),
+    ] {
+        // No noise at all is no level.
+        if sigma != 0.0 && !SCALES.contains(&sigma) {
+            let expected = format!("between {:e} and {:e}", SCALES.start(), SCALES.end());
+            return Err(Error::setting(what, expected, format!("{sigma:e}")).with_hint("rescale the data, or --standardise on"));
+        }
+    }
+    Ok(())
 }
 
 /// One centre for all pixels where the network treats them alike: mid-grey for pictures, whose levels are in [0, 1], and else the mean of

@@ -89,7 +89,7 @@ fn text(file: &File) -> Vec<u8> {
 #[cfg(unix)]
 fn is_still(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let mark = |metadata: std::io::Result<std::fs::Metadata>| metadata.ok().map(|m| (m.dev(), m.ino()));
+    let mark = |metadata: std::io::Result<fs::Metadata>| metadata.ok().map(|m| (m.dev(), m.ino()));
     let (held, named) = (mark(file.metadata()), mark(path.symlink_metadata()));
     held.is_some() && held == named
 }
