@@ -24,12 +24,12 @@ pub(crate) struct Foreign {
     pub notes: Vec<String>,
 }
 
-/// Whether an import into this folder was killed after its recipe and before its checkpoint. There is nothing to go on with but the import.
+/// Whether an import into this folder was cut off after its recipe and before its checkpoint had its name. There is nothing to go on with but the import.
 fn begun(path: &Path) -> bool {
     let Ok(folder) = RunFolder::open(path) else { return false };
     let imported = Layers::new().recipe_file(folder.recipe_path()).and_then(Layers::build);
     let imported = imported.is_ok_and(|resolved| resolved.recipe.data.source.starts_with(IMPORTED));
-    imported && !folder.has_checkpoint()
+    imported && !folder.names_checkpoint()
 }
 
 /// Writes a run folder.

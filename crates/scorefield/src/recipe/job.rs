@@ -222,6 +222,10 @@ fn card(parts: &Assembled, recipe: &RawRecipe, state: &State, parameters: usize,
     })
 }
 
+/// What the end of training takes besides, whatever was trained: reading the model back and drawing the losses. Measured
+/// (scripts/reliability/memory.py).
+const AFTERWARDS: u64 = 20 << 20;
+
 /// What `train --dry-run` tells before anything is written.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -287,7 +291,7 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
         parameters,
         parameter_count,
         state_bytes: 4 * copies * parameter_count as u64,
-        peak_bytes: machine::resident().map(|resident| resident.peak),
+        peak_bytes: machine::resident().map(|resident| resident.peak + AFTERWARDS),
         free_bytes: machine::memory().map(|memory| memory.available),
         warnings: parts.warnings.clone(),
         seconds_per_step,

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint;
 use super::claim::is_claim;
 use super::lock::LOCK_FILE;
 use super::metrics::{Row, read_metrics};
@@ -93,9 +92,9 @@ impl RunFolder {
         newest::require(&self.path)
     }
 
-    /// Whether any checkpoint is there, whole or damaged.
-    pub fn has_checkpoint(&self) -> bool {
-        !checkpoint::list(&self.checkpoints_path()).is_empty()
+    /// Whether `latest` names a checkpoint: the last thing that is written of one.
+    pub fn names_checkpoint(&self) -> bool {
+        newest::named(&self.path).is_some()
     }
 
     /// The rows of `metrics.jsonl`.

@@ -134,7 +134,7 @@ mod tests {
             "{\"pid\":1,\"host\":\"elsewhere\",\"since\":\"then\",\"process\":\"x\"}",
         ] {
             let folder = tempfile::tempdir().unwrap();
-            std::fs::write(folder.path().join(LOCK_FILE), left).unwrap();
+            fs::write(folder.path().join(LOCK_FILE), left).unwrap();
             let _held = Lock::take(folder.path()).unwrap();
             assert!(Lock::take(folder.path()).unwrap_err().to_string().contains(&std::process::id().to_string()));
         }
@@ -148,7 +148,7 @@ mod tests {
         // Whoever held it before removes the file between our opening and our locking it, three times.
         let take = Lock::take_by(folder.path(), |file| {
             if removals.fetch_add(1, Ordering::Relaxed) < 3 {
-                std::fs::remove_file(&path).unwrap();
+                fs::remove_file(&path).unwrap();
             }
             file.try_lock()
         });
