@@ -207,6 +207,6 @@ fn no_file_makes_a_parser_panic_hang_or_fill_the_memory() {
         }
         tried.insert(target.name, count);
     }
-    println!("{:.0} s of mutants, inputs tried: {tried:?}", seconds);
+    println!("{seconds:.0} s of mutants, inputs tried: {tried:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
