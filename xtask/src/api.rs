@@ -104,10 +104,10 @@ fn public(code: &str) -> Vec<String> {
             // A closing bracket ends a header of several lines as well as a body.
             0 if text == "}" => inside = Inside::Nothing,
             4 if inside != Inside::Nothing && text.starts_with("pub ") => {
-                found.push(format!("{owner}{}", signature(&lines[i..])))
+                found.push(format!("{owner}{}", signature(&lines[i..])));
             }
             4 if inside == Inside::All && text.starts_with(|c: char| c.is_alphabetic()) => {
-                found.push(format!("    {}", signature(&lines[i..])))
+                found.push(format!("    {}", signature(&lines[i..])));
             }
             _ => {}
         }
