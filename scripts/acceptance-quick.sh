@@ -133,6 +133,9 @@ json "every check of verify passes" 'd["failed"] == 0 and d["passed"] == len(d["
 json "one projection is verified alone" 'd["failed"] == 0 and 0 < d["passed"] < 300 and {"name", "expected", "measured", "standard_error", "tolerance", "pass"} <= set(d["checks"][0])' verify --only sphere
 refused "an unknown name to verify" no verify --only slicd
 
+json "two claims of the lecture" 'd["agreed"] == 2 and d["disagreed"] == 0 and all(f["agrees"] for c in d["claims"] for f in c["figures"])' lecture --quick --only normaliser --only tweedie --out lecture
+refused "a claim that is none" no lecture --only slow-mixin --out no
+
 echo "== refusals"
 refused "the energy of a score network" no.npy score sliced hundred.csv --energy -o no.npy
 refused "a ladder of levels where there is no noise" no.npy sample sliced -n 5 --sampler heun -o no.npy

@@ -6,13 +6,15 @@ use scorefield::data::write::write_array;
 use scorefield::density::Mixture;
 use scorefield::diagnostic::chains::{Draws, MIXED, Share, Stein, Summary, mode_shares, ranks, summary};
 use scorefield::error::{Error, Result};
-use scorefield::plot::{Curve, Ranks, Series, Traces, curve, rank_plot, stack, traces};
+use scorefield::plot::{Curve, Picture, Ranks, Series, Traces, curve, rank_plot, stack, traces};
 use scorefield::words;
 use serde_json::json;
 
 use crate::output::Answer;
 use crate::statistics::MANY;
 
+/// What a coordinate's row says.
+pub const COLUMNS: [&str; 8] = ["along the chains", "mean", "± MCSE", "sd", "± MCSE", "R̂", "ESS bulk", "tails"];
 /// Coordinates that are drawn; with more, the ones that have mixed worst.
 const PICTURES: usize = 4;
 /// R̂ above which chains are far from having mixed.
@@ -27,7 +29,8 @@ pub struct Chains {
     steps: (usize, usize),
     /// Chains in all.
     n: usize,
-    seconds: f64,
+    /// How long they took, where that is known.
+    seconds: Option<f64>,
     diverged: usize,
     summary: Summary,
     modes: Vec<Share>,
@@ -40,7 +43,13 @@ impl Chains {
     ///
     /// # Errors
     /// None of the chains is finite.
-    pub fn new(draws: Draws, steps: (usize, usize), n: usize, seconds: f64, mixture: Option<(&Mixture, f64)>) -> Result<Self> {
+    pub fn new(
+        draws: Draws,
+        steps: (usize, usize),
+        n: usize,
+        seconds: Option<f64>,
+        mixture: Option<(&Mixture, f64)>,
+    ) -> Result<Self> {
         let (draws, diverged) = draws.finite()?;
         let modes = match mixture {
             Some((mixture, sigma)) if mixture.weights().len() > 1 => {
@@ -62,7 +71,7 @@ impl Chains {
     /// many times as there are chains.
     fn ess_per_second(&self) -> Option<f64> {
         let of_all = self.n as f64 / self.draws.chains as f64;
-        self.summary.least_bulk().map(|ess| ess * of_all / self.seconds)
+        self.summary.least_bulk().zip(self.seconds).map(|(ess, seconds)| ess * of_all / seconds)
     }
 
     /// The coordinate of the greatest R̂, and that.
@@ -71,18 +80,17 @@ impl Chains {
         known.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// In words, if the chains have not mixed.
-    pub fn warning(&self, name: &dyn Fn(usize) -> String) -> Option<String> {
+    /// In words, if the chains have not mixed; `far` and `near` say what helps where they are far from it, and where they nearly have.
+    pub fn warning(&self, name: &dyn Fn(usize) -> String, [far, near]: [&str; 2]) -> Option<String> {
         let (j, rhat) = self.worst().filter(|(_, rhat)| *rhat > MIXED)?;
         let (rhat_said, j) = (rhat_text(rhat), name(j));
         Some(if rhat > FAR {
             format!(
                 "the chains have not mixed: R̂ = {rhat_said} in {j} (above {MIXED}); they remember where they began, and what is counted \
-                 from them is not what the density says. More --steps help where they are slow; where modes are far apart, take \
-                 --sampler tempering or annealed"
+                 from them is not what the density says. {far}"
             )
         } else {
-            format!("the chains have not quite mixed: R̂ = {rhat_said} in {j} (above {MIXED}); take more --steps")
+            format!("the chains have not quite mixed: R̂ = {rhat_said} in {j} (above {MIXED}); {near}")
         })
     }
 
@@ -93,32 +101,41 @@ impl Chains {
             let share = s.mcse_mean.iter().zip(&s.sd).map(|(error, sd)| error / sd).filter(|v| v.is_finite()).fold(0.0, f64::max);
             return format!("means along the chains: within {} standard deviations (MCSE), at worst\n", words::number(share));
         }
-        let head = ["along the chains", "mean", "± MCSE", "sd", "± MCSE", "R̂", "ESS bulk", "tails"].map(str::to_owned).to_vec();
-        let row = |j: usize| {
-            let [mean, error, sd, sd_error] = [s.mean[j], s.mcse_mean[j], s.sd[j], s.mcse_sd[j]].map(number_text);
-            let [bulk, tail] = [s.ess_bulk[j], s.ess_tail[j]].map(number_text);
-            vec![name(j), mean, error, sd, sd_error, rhat_text(s.rhat[j]), bulk, tail]
-        };
-        words::table(&std::iter::once(head).chain((0..self.draws.d).map(row)).collect::<Vec<_>>())
+        let head = COLUMNS.map(str::to_owned).to_vec();
+        words::table(&std::iter::once(head).chain((0..self.draws.d).map(|j| self.row(j, name))).collect::<Vec<_>>())
     }
 
-    /// Lines for a reader.
-    pub fn text(&self, name: &dyn Fn(usize) -> String) -> String {
+    /// What is said of coordinate j under [`COLUMNS`].
+    pub fn row(&self, j: usize, name: &dyn Fn(usize) -> String) -> Vec<String> {
+        let s = &self.summary;
+        let [mean, error, sd, sd_error] = [s.mean[j], s.mcse_mean[j], s.sd[j], s.mcse_sd[j]].map(number_text);
+        let [bulk, tail] = [s.ess_bulk[j], s.ess_tail[j]].map(number_text);
+        vec![name(j), mean, error, sd, sd_error, rhat_text(s.rhat[j]), bulk, tail]
+    }
+
+    /// How many chains, and the worst of their figures.
+    pub fn overview(&self) -> String {
         let Draws { chains, draws, .. } = self.draws;
         let number = |x: Option<f64>| x.map_or("not defined".to_owned(), words::number);
         let every = if self.steps.0 > 1 { format!(", every {}th step", self.steps.0) } else { String::new() };
         let mut text = format!("chains: {chains} looked at, {draws} draws each{every}\n");
         let rhat = self.worst().map_or("not defined for one chain".to_owned(), |(_, r)| rhat_text(r));
+        let rate =
+            self.seconds.map_or(String::new(), |_| format!(", {} a second from all chains", number(self.ess_per_second())));
         text += &format!(
-            "worst R̂ {rhat}, effective draws {} (bulk), {} (tails), {} a second from all chains\n",
+            "worst R̂ {rhat}, effective draws {} (bulk), {} (tails){rate}\n",
             number(self.summary.least_bulk()),
-            number(self.summary.least_tail()),
-            number(self.ess_per_second())
+            number(self.summary.least_tail())
         );
         if self.diverged > 0 {
             text += &format!("{} chains that diverged are left out of these figures\n", self.diverged);
         }
-        text += &self.table(name);
+        text
+    }
+
+    /// Lines for a reader.
+    pub fn text(&self, name: &dyn Fn(usize) -> String) -> String {
+        let mut text = self.overview() + &self.table(name);
         if let Some(Stein { ksd, of_independent, n, .. }) = self.stein {
             text += &format!(
                 "kernel Stein discrepancy of {} of the draws {}; of as many independent draws about {}\n",
@@ -159,12 +176,31 @@ impl Chains {
         write_array(path, &single, &[*chains, *draws, *d], None)
     }
 
+    /// The statistics of every coordinate, the draws behind them, and their own shape.
+    pub fn summary(&self) -> (&Summary, &Draws) {
+        (&self.summary, &self.draws)
+    }
+
     /// Draws traces, ranks and autocorrelations of a few coordinates into a folder, which is made if it is not there.
     ///
     /// # Errors
     /// A place that cannot be written.
     pub fn pictures(&self, folder: &Path, name: &dyn Fn(usize) -> String) -> Result<Vec<PathBuf>> {
         std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
+        let mut written = Vec::new();
+        for (file, picture) in self.drawn(name)? {
+            let path = folder.join(file);
+            picture.save(&path, &[("scorefield", env!("CARGO_PKG_VERSION"))])?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+
+    /// Traces, ranks and autocorrelations of a few coordinates, each with the name of its file.
+    ///
+    /// # Errors
+    /// None that draws which were measured have.
+    pub fn drawn(&self, name: &dyn Fn(usize) -> String) -> Result<Vec<(&'static str, Picture)>> {
         let mut order: Vec<usize> = (0..self.draws.d).collect();
         if order.len() > PICTURES {
             let rhat = |j: &usize| if self.summary.rhat[*j].is_nan() { 0.0 } else { self.summary.rhat[*j] };
@@ -196,13 +232,8 @@ impl Chains {
         let caption = "Mean over the chains.";
         let plot = Curve { title: "Autocorrelation", caption, series: &series, x_label: "lag, steps", y_label: "correlation" };
         curves.push(curve(&plot)?);
-        let mut written = Vec::new();
-        for (file, panels) in [("trace.png", lines), ("ranks.png", bars), ("autocorrelation.png", curves)] {
-            let path = folder.join(file);
-            stack(&panels)?.save(&path, &[("scorefield", env!("CARGO_PKG_VERSION"))])?;
-            written.push(path);
-        }
-        Ok(written)
+        let files = [("trace.png", lines), ("ranks.png", bars), ("autocorrelation.png", curves)];
+        files.into_iter().map(|(file, panels)| Ok((file, stack(&panels)?))).collect()
     }
 }
 

@@ -63,6 +63,11 @@ pub fn print(answer: &Answer, verb: &str, session: &Session) -> Result<()> {
     if !session.json() {
         return write_out(&answer.text);
     }
+    write_out(&format!("{}\n", document(answer, verb, session)))
+}
+
+/// The document of an answer.
+pub fn document(answer: &Answer, verb: &str, session: &Session) -> Value {
     let mut document = Map::new();
     document.insert("schema".to_owned(), SCHEMA.into());
     document.insert("verb".to_owned(), verb.into());
@@ -70,7 +75,7 @@ pub fn print(answer: &Answer, verb: &str, session: &Session) -> Result<()> {
     document.insert("device".to_owned(), session.device_name().into());
     document.insert("seconds".to_owned(), session.seconds().into());
     document.extend(answer.fields.clone());
-    write_out(&format!("{}\n", Value::Object(document)))
+    Value::Object(document)
 }
 
 fn write_out(text: &str) -> Result<()> {

@@ -13,6 +13,7 @@ pub mod diffusers;
 pub mod error;
 pub mod jet;
 pub mod key;
+pub mod lecture;
 pub mod levels;
 pub mod likelihood;
 pub mod metric;

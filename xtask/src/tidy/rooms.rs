@@ -42,6 +42,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["verify"],
     &["bench"],
     &["demo"],
+    &["lecture"],
 ];
 
 /// Rooms above one's own that one nevertheless does without: what deals in numbers knows no tensors, what deals in scores no networks.

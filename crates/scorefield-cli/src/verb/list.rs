@@ -4,7 +4,9 @@ use clap::Args;
 use scorefield::data::describe;
 use scorefield::data::toy::TOYS;
 use scorefield::density::DENSITIES;
+use scorefield::diagnostic::DIAGNOSTICS;
 use scorefield::error::{Error, Result};
+use scorefield::lecture::CLAIMS;
 use scorefield::metric::METRICS;
 use scorefield::net::NETS;
 use scorefield::noise::{NOISES, SCHEDULES};
@@ -34,6 +36,8 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("data", "what DATA may be"),
     ("settings", "everything a recipe may set, with its flag, variable and default"),
     ("estimators", "estimators of the score-matching loss (fisher --estimator)"),
+    ("diagnostics", "what can be wrong with data, a score or a chain, measured (diagnose)"),
+    ("claims", "claims of the lecture (lecture --only)"),
     ("metrics", "figures of how near samples are to real points (evaluate)"),
     ("devices", "where this build can compute (--device)"),
 ];
@@ -83,6 +87,8 @@ pub fn listed(room: &str) -> Option<(String, Vec<Value>)> {
         "data" => data(),
         "settings" => settings(),
         "estimators" => entries(OBJECTIVES),
+        "diagnostics" => entries(DIAGNOSTICS),
+        "claims" => entries(CLAIMS),
         "metrics" => entries(METRICS),
         "devices" => names(&devices()),
         _ => return None,

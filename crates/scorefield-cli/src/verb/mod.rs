@@ -5,12 +5,14 @@ pub mod completions;
 pub mod decode;
 pub mod demo;
 pub mod denoise;
+pub mod diagnose;
 pub mod doctor;
 pub mod encode;
 pub mod evaluate;
 pub mod export;
 pub mod fisher;
 pub mod import;
+pub mod lecture;
 pub mod likelihood;
 pub mod list;
 pub mod reference;
@@ -39,8 +41,10 @@ pub const NAMES: &[&str] = &[
     "decode",
     "fisher",
     "evaluate",
+    "diagnose",
     "export",
     "import",
+    "lecture",
     "verify",
     "list",
     "reproduce",
@@ -66,8 +70,10 @@ pub fn run(verb: &Verb, session: &Session) -> Result<Answer> {
         Verb::Decode(args) => decode::run(args, session),
         Verb::Fisher(args) => fisher::run(args, session),
         Verb::Evaluate(args) => evaluate::run(args, session),
+        Verb::Diagnose(args) => diagnose::run(args, session),
         Verb::Export(args) => export::run(args, session),
         Verb::Import(args) => import::run(args, session),
+        Verb::Lecture(args) => lecture::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::List(args) => list::run(args, session),
         Verb::Reproduce(args) => reproduce::run(args, session),

@@ -72,6 +72,21 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// An objective as it is usual: one direction where directions are drawn, a middling σ where noise is needed, no control variate.
+    pub fn usual(entry: &'static Entry<Method>, d: usize) -> Self {
+        let noisy = entry.value.needs == Needs::Noise;
+        let draws = entry.value.needs == Needs::Derivatives && entry.name != "implicit";
+        Self {
+            entry,
+            d,
+            directions: draws.then_some(1),
+            sigma: if noisy { SIGMAS[1] } else { 0.0 },
+            variate: noisy.then_some(Variate::Off),
+        }
+    }
+}
+
 /// All cells: objective by objective, so that each is measured where it is cheap before it is where it is dear.
 pub(super) fn cells(extent: Extent) -> Vec<Cell> {
     let mut all = Vec::new();

@@ -26,7 +26,7 @@ pub use kernels::{KernelPace, kernels};
 pub use markdown::{check_markdown, markdown, slopes, write_markdown};
 pub use memory::peak_bytes;
 pub use mlp::{Pass, passes};
-pub use objectives::{Measured, Plan, Row, objectives};
+pub use objectives::{Measured, Plan, Row, objectives, step_seconds};
 pub use peers::{CASES, Case, Pace, case, pace};
 pub use picture::picture;
 pub use samplers::{LANGEVIN, MCMC, SamplerCase, SamplerPace, sampler_case, samplers};

@@ -14,7 +14,7 @@ use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Precondition};
 use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
-use crate::objective::{Batch, Law, Objective, ObjectiveSettings, Projection, Variate};
+use crate::objective::{Batch, Law, OBJECTIVES, Objective, ObjectiveSettings, Projection, Variate};
 use crate::observe::{Flow, Observer};
 use crate::registry::lookup;
 use crate::score::Score;
@@ -122,6 +122,18 @@ pub fn objectives(plan: &Plan, device: &Device, observer: &mut dyn Observer) -> 
     }
     let slopes = Slopes::of(&rows);
     Ok(Measured { rows, slopes })
+}
+
+/// Median seconds of a training step of an objective, by its registry name, in `d` dimensions, with the grid's network, batch and points;
+/// `seconds` is about what is spent on it.
+///
+/// # Errors
+/// A name that is no objective's, or a loss that is not finite.
+pub fn step_seconds(objective: &str, d: usize, seconds: f64, seed: u64, device: &Device) -> Result<f64> {
+    let cell = Cell::usual(lookup(OBJECTIVES, "objective", objective)?, d);
+    let (points, plan) = (Correlated::new(d, seed)?, Plan { extent: Extent::Quick, seconds: 2.0 * seconds, seed });
+    let times = Bench::new(&cell, &points, &plan, device)?.times()?;
+    Ok(times[times.len() / 2])
 }
 
 /// A step's seconds, by the operations of the same objective's largest cell so far.
@@ -267,7 +279,6 @@ impl<'a> Bench<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objective::OBJECTIVES;
 
     fn row(objective: &'static str, d: usize, seconds: f64) -> Row {
         Row {

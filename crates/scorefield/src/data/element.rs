@@ -36,18 +36,22 @@ impl Element {
         }
     }
 
+    /// All numbers in `bytes`, in double precision.
+    pub fn decode_double(self, bytes: &[u8]) -> Vec<f64> {
+        let mut out = vec![0.0; bytes.len() / self.size()];
+        match self {
+            Self::U8 => out.iter_mut().zip(bytes).for_each(|(o, b)| *o = f64::from(*b)),
+            Self::F32 { big_endian: false } => each(bytes, &mut out, |b| f64::from(f32::from_le_bytes(b))),
+            Self::F32 { big_endian: true } => each(bytes, &mut out, |b| f64::from(f32::from_be_bytes(b))),
+            Self::F64 { big_endian: false } => each(bytes, &mut out, f64::from_le_bytes),
+            Self::F64 { big_endian: true } => each(bytes, &mut out, f64::from_be_bytes),
+        }
+        out
+    }
+
     /// Says what is wrong with the number at the head of `bytes`, which did not decode to a finite f32.
     pub fn complaint(self, bytes: &[u8]) -> String {
-        let value = match (self, bytes.first_chunk::<8>()) {
-            (Self::F64 { big_endian: false }, Some(b)) => f64::from_le_bytes(*b),
-            (Self::F64 { big_endian: true }, Some(b)) => f64::from_be_bytes(*b),
-            _ => {
-                let mut one = [0.0];
-                self.decode(bytes, &mut one);
-                f64::from(one[0])
-            }
-        };
-        complaint(value)
+        complaint(self.decode_double(&bytes[..self.size().min(bytes.len())]).first().copied().unwrap_or(f64::NAN))
     }
 }
 
@@ -60,7 +64,7 @@ pub(super) fn complaint(value: f64) -> String {
     }
 }
 
-fn each<const N: usize>(bytes: &[u8], out: &mut [f32], f: impl Fn([u8; N]) -> f32) {
+fn each<T, const N: usize>(bytes: &[u8], out: &mut [T], f: impl Fn([u8; N]) -> T) {
     let (numbers, _) = bytes.as_chunks::<N>();
     for (o, b) in out.iter_mut().zip(numbers) {
         *o = f(*b);

@@ -12,6 +12,7 @@ mod cifar;
 mod columns;
 mod csv;
 mod digits;
+mod draws;
 mod element;
 mod fetch;
 mod fingerprint;
@@ -36,6 +37,7 @@ mod store;
 pub mod toy;
 pub mod write;
 
+pub use draws::read_draws;
 pub use first::First;
 pub use moments::Moments;
 pub use open::{Dataset, Dequantise, Form, Options, Origin, describe, open};

@@ -3,7 +3,7 @@
 use super::{DemoFigure, LEVELS, SAMPLES, SIGMA};
 use crate::error::Result;
 use crate::recipe::{Trained, TrainedModel};
-use crate::report::{Figure, Image, Report};
+use crate::report::{Figure, Image, Report, Verdicts};
 use crate::words::count;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ impl Page<'_> {
                 ok: f.ok,
             })
             .collect();
-        page.figures(&figures);
+        page.figures(&figures, Verdicts::WANTED);
         page.text(&format!(
             "{} samples were judged. 360 of the 1,797 digits were held out: neither the network nor the classifier saw them.",
             count(SAMPLES as u64)

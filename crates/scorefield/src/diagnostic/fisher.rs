@@ -64,11 +64,43 @@ const CHUNK: usize = 2048;
 /// # Errors
 /// An unknown estimator, `explicit` without an exact score, no points, points of another dimension, σ not positive where noise is needed.
 pub fn fisher(score: &dyn ScoreJvp, source: &dyn Source, question: &Question) -> Result<Fisher> {
-    let Question { estimator, sigma, noise, exact, projection, step, n, seed } = question;
     let d = score.dim();
     if source.event().len() != d {
         return Err(Error::setting("DATA", format!("points of dimension {d}"), format!("dimension {}", source.event().len())));
     }
+    let clean = all(source, question.n, Key::new(question.seed, Purpose::Metric))?;
+    let Measured { losses, divergence, size } = measure(score, &clean, question)?;
+    let n = losses.len();
+    let loss = losses.iter().sum::<f64>() / n as f64;
+    let variance = losses.iter().map(|l| (l - loss).powi(2)).sum::<f64>() / (n.max(2) - 1) as f64;
+    Ok(Fisher {
+        sigma: question.sigma,
+        n,
+        loss,
+        standard_error: (variance / n as f64).sqrt(),
+        relative_fisher_divergence: question.exact.as_ref().map(|_| divergence / size),
+    })
+}
+
+/// The loss of each of rows `points` `[n, d]`, in the score's own units.
+///
+/// # Errors
+/// As [`fisher`].
+pub fn losses(score: &dyn ScoreJvp, points: &[f32], question: &Question) -> Result<Vec<f64>> {
+    Ok(measure(score, points, question)?.losses)
+}
+
+/// The losses of some points, and what the exact score says of them where it is known.
+struct Measured {
+    losses: Vec<f64>,
+    /// Σ‖s − s*‖² and Σ‖s*‖².
+    divergence: f64,
+    size: f64,
+}
+
+fn measure(score: &dyn ScoreJvp, clean: &[f32], question: &Question) -> Result<Measured> {
+    let Question { estimator, sigma, noise, exact, projection, step, seed, .. } = question;
+    let d = score.dim();
     let method = &lookup(OBJECTIVES, "--estimator", estimator)?.value;
     let settings = ObjectiveSettings { projection: *projection, step: *step, variate: Variate::Off, exact: exact.clone() };
     let objective = (method.build)(&settings)?;
@@ -76,40 +108,31 @@ pub fn fisher(score: &dyn ScoreJvp, source: &dyn Source, question: &Question) ->
         return Err(Error::setting("--sigma", "a positive number", sigma));
     }
     let key = Key::new(*seed, Purpose::Metric);
-    let clean = all(source, *n, key)?;
     let n = clean.len() / d;
     if n == 0 {
         return Err(Error::setting("DATA", "at least one held-out point", "none"));
     }
     let device = score.device();
     let regime = if *sigma > 0.0 { Regime::Noisy } else { Regime::Clean };
-    let (mut losses, mut divergence, mut size) = (Vec::with_capacity(n), 0.0f64, 0.0f64);
+    let mut found = Measured { losses: Vec::with_capacity(n), divergence: 0.0, size: 0.0 };
     for (i, rows) in clean.chunks(CHUNK * d).enumerate() {
         let k = rows.len() / d;
         let sigma = repeated(*sigma as f32, k, &device);
         let clean = matrix(rows.to_vec(), k, d, &device);
         let batch = Batch { clean, sigma, weight: repeated(1.0, k, &device), regime, noise: noise.clone() };
         let chunk_key = key.at(1 + i as u32);
-        losses.extend(numbers(objective.loss(score, &batch, chunk_key)).into_iter().map(f64::from));
+        found.losses.extend(numbers(objective.loss(score, &batch, chunk_key)).into_iter().map(f64::from));
         if let Some(exact) = exact {
             let points = batch.points(chunk_key);
             let truth = numbers(exact.score(points.clone(), &batch.sigma));
             let learned = numbers(score.score(points, &batch.sigma));
             for (s, t) in learned.iter().zip(&truth) {
-                divergence += (f64::from(*s) - f64::from(*t)).powi(2);
-                size += f64::from(*t).powi(2);
+                found.divergence += (f64::from(*s) - f64::from(*t)).powi(2);
+                found.size += f64::from(*t).powi(2);
             }
         }
     }
-    let loss = losses.iter().sum::<f64>() / n as f64;
-    let variance = losses.iter().map(|l| (l - loss).powi(2)).sum::<f64>() / (n.max(2) - 1) as f64;
-    Ok(Fisher {
-        sigma: *sigma,
-        n,
-        loss,
-        standard_error: (variance / n as f64).sqrt(),
-        relative_fisher_divergence: exact.as_ref().map(|_| divergence / size),
-    })
+    Ok(found)
 }
 
 impl Question {

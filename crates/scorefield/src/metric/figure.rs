@@ -1,8 +1,8 @@
 //! Figures of two sets of points, each with its error, and with what it is between two halves of the real points.
 //!
-//! Errors are by the jackknife over ten groups (Efron & Tibshirani 1993, chapter 11): each figure is taken again ten times, each time without a
-//! tenth of either set. A figure says nothing without its floor: most are not 0 for two sets of one law.
+//! Errors are by the jackknife over ten groups of either set. A figure says nothing without its floor: most are not 0 for two sets of one law.
 
+use super::jackknife::{GROUPS, T9, jackknife};
 use super::mmd;
 use super::pairs::{Pairs, View};
 use super::sliced::unit_directions;
@@ -71,10 +71,7 @@ pub struct Figure {
     pub ideal: Option<f64>,
 }
 
-/// Groups of the jackknife.
-const GROUPS: usize = 10;
-/// The 97.5% quantile of Student's law with 9 degrees of freedom, and of the normal law.
-const T9: f64 = 2.262;
+/// The 97.5% quantile of the normal law.
 const NORMAL: f64 = 1.960;
 /// Directions of the sliced distance.
 const DIRECTIONS: usize = 500;
@@ -144,9 +141,7 @@ pub fn figures(question: &Question<'_>, wanted: &[&'static Entry<Metric>]) -> Re
         let (standard_error, quantile) = match error {
             Error95::Jackknife => {
                 let left = without.iter().map(measure).collect::<Result<Vec<_>>>()?;
-                let mean = left.iter().sum::<f64>() / GROUPS as f64;
-                let squares: f64 = left.iter().map(|v| (v - mean).powi(2)).sum();
-                (((GROUPS - 1) as f64 / GROUPS as f64 * squares).sqrt(), T9)
+                (jackknife(&left), T9)
             }
             Error95::Share => ((value * (1.0 - value) / ((real.len() + samples.len()) / d) as f64).max(0.0).sqrt(), NORMAL),
         };

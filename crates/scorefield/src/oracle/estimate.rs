@@ -26,6 +26,18 @@ impl Estimate {
         Self::mean(&squares)
     }
 
+    /// E a/E b of pairs, its error to first order: that of the mean of (a − r·b)/E b (Cochran 1977, section 6.3).
+    ///
+    /// # Panics
+    /// If the two are not equally many.
+    pub fn ratio(a: &[f64], b: &[f64]) -> Self {
+        assert_eq!(a.len(), b.len());
+        let below = b.iter().sum::<f64>() / b.len() as f64;
+        let ratio = a.iter().sum::<f64>() / a.len() as f64 / below;
+        let left: Vec<f64> = a.iter().zip(b).map(|(a, b)| (a - ratio * b) / below).collect();
+        Self { mean: ratio, ..Self::mean(&left) }
+    }
+
     /// ln of a positive number, its error to first order.
     pub fn ln(self) -> Self {
         Self { mean: self.mean.ln(), standard_error: self.standard_error / self.mean }
@@ -59,6 +71,28 @@ mod tests {
         let e = Estimate::mean(&[1.0, 2.0, 3.0, 6.0]);
         assert!((e.mean - 3.0).abs() < 1e-12 && (e.standard_error - (14.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
         assert!((Estimate::variance(&[1.0, 2.0, 3.0, 6.0]).mean - 14.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_ratio_has_the_error_that_its_repetitions_show() {
+        use crate::key::{Key, Purpose};
+        // a = 2b + z/2 with b uniform on (1, 2): E a/E b = 2, left over z/2, so the error is ½/(1.5·√n).
+        let (n, sets) = (200, 400);
+        let one = |set: u32| {
+            let key = Key::new(7, Purpose::Metric).at(set);
+            let b: Vec<f64> = key.uniform(0, n, 1).into_iter().map(|u| 1.0 + f64::from(u)).collect();
+            let z = key.for_purpose(Purpose::Noise).normal(0, n, 1);
+            let a: Vec<f64> = b.iter().zip(z).map(|(b, z)| 2.0 * b + 0.5 * f64::from(z)).collect();
+            Estimate::ratio(&a, &b)
+        };
+        let found: Vec<Estimate> = (0..sets).map(one).collect();
+        let error = 0.5 / (1.5 * (n as f64).sqrt());
+        let mean = found.iter().map(|e| e.mean).sum::<f64>() / f64::from(sets);
+        let spread = (found.iter().map(|e| (e.mean - 2.0).powi(2)).sum::<f64>() / f64::from(sets)).sqrt();
+        let said = found.iter().map(|e| e.standard_error).sum::<f64>() / f64::from(sets);
+        // A standard deviation from 400 numbers is known to 3.5 %.
+        assert!((mean - 2.0).abs() < 4.0 * error / f64::from(sets).sqrt() && (spread / error - 1.0).abs() < 0.15);
+        assert!((said / error - 1.0).abs() < 0.03, "{said} against {error}");
     }
 
     #[test]

@@ -90,14 +90,14 @@ pub fn curve(curve: &Curve) -> Result<Picture> {
 }
 
 /// A series without its bad values, and its running mean.
-struct Line {
+pub(super) struct Line {
     raw: Vec<(f64, f64)>,
     smooth: Vec<(f64, f64)>,
     window: usize,
 }
 
 impl Line {
-    fn of(points: &[(f64, f64)]) -> Self {
+    pub fn of(points: &[(f64, f64)]) -> Self {
         let raw: Vec<(f64, f64)> = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
         let window = if raw.len() < SMOOTH_FROM { 1 } else { (raw.len() / 40).max(3) | 1 };
         Self { smooth: running_mean(&raw, window), raw, window }
@@ -135,7 +135,7 @@ fn extremes(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     out
 }
 
-fn x_axis(lines: &[Line], label: &str) -> Axis {
+pub(super) fn x_axis(lines: &[Line], label: &str) -> Axis {
     let mut xs: Vec<f64> = lines.iter().flat_map(|line| line.raw.iter().map(|p| p.0)).collect();
     xs.sort_unstable_by(f64::total_cmp);
     let (Some(&lo), Some(&hi)) = (xs.first(), xs.last()) else { return Axis::linear(0.0, 1.0, label) };
@@ -152,7 +152,7 @@ fn x_axis(lines: &[Line], label: &str) -> Axis {
     axis(lo, hi, Scale::Linear, label)
 }
 
-fn y_axis(lines: &[Line], label: &str) -> Axis {
+pub(super) fn y_axis(lines: &[Line], label: &str) -> Axis {
     // The mean line must be whole; of the raw values the outermost hundredth may be cut.
     let mut raw: Vec<f64> = lines.iter().flat_map(|line| line.raw.iter().map(|p| p.1)).collect();
     raw.sort_unstable_by(f64::total_cmp);

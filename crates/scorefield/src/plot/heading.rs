@@ -21,6 +21,7 @@ pub(super) fn heading(scene: &mut Scene, title: &str, caption: &str) -> f32 {
         scene.text([MARGIN, y], line, CAPTION_SIZE, Anchor::Start, MUTED);
         y += 5.5;
     }
+    scene.heading = (scene.marks.len(), y + 9.0 - MARGIN);
     y + 9.0
 }
 

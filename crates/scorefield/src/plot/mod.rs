@@ -1,12 +1,13 @@
 //! Pictures from plain numbers: one description of a picture, written as PNG or as SVG.
 //!
-//! A builder ([`grid()`], [`strip()`], [`scatter()`], [`histogram()`], [`field()`], [`curve()`],
-//! [`traces()`], [`rank_plot()`]) takes slices and small structs, never
+//! A builder ([`grid()`], [`strip()`], [`scatter()`], [`histogram()`], [`field()`], [`curve()`], [`comparison()`],
+//! [`traces()`], [`rank_plot()`], [`multiples()`], [`heat()`]) takes slices and small structs, never
 //! models, and gives a [`Picture`]; [`Picture::save`] writes it, the format chosen by the path's extension. A picture is a list of
 //! marks (lines, circles, text, images; `scene.rs`). `raster.rs` turns the list into pixels with tiny-skia, `svg.rs` into text, so
 //! that both always show the same thing. The fonts are bundled; nothing is asked of the system. The same input gives the same bytes.
 
 mod axes;
+mod comparison;
 mod contour;
 mod curve;
 mod field;
@@ -15,8 +16,10 @@ mod font;
 mod frame;
 mod grid;
 mod heading;
+mod heat;
 mod histogram;
 mod images;
+mod multiples;
 mod picture;
 mod ranks;
 mod raster;
@@ -29,12 +32,15 @@ mod style;
 mod svg;
 mod traces;
 
+pub use comparison::{Comparison, Measured, Measurement, comparison};
 pub use curve::{Curve, Series, curve};
 pub use field::{ScoreField, field};
 pub use field2::{Backdrop, Field2};
 pub use grid::grid;
+pub use heat::{Heat, heat};
 pub use histogram::{Histogram, histogram};
 pub use images::Images;
+pub use multiples::{Multiples, Panel, multiples};
 pub use picture::Picture;
 pub use ranks::{Ranks, rank_plot};
 pub use save::metadata;

@@ -28,6 +28,15 @@ impl Picture {
         &self.caption
     }
 
+    /// The same without title and caption, for a page that sets them as text.
+    pub fn without_heading(mut self) -> Self {
+        let (marks, height) = std::mem::take(&mut self.scene.heading);
+        self.scene.marks.drain(..marks);
+        self.scene.marks.iter_mut().for_each(|mark| mark.lower(-height));
+        self.scene.height -= height;
+        self
+    }
+
     /// Width and height of the PNG, in pixels.
     pub fn size(&self) -> (u32, u32) {
         let pixels = |v: f32| (v * self.scale as f32).round() as u32;

@@ -72,6 +72,21 @@ pub(super) enum Mark {
     Clip(Option<Rect>),
 }
 
+impl Mark {
+    /// Moves the mark `down` further down.
+    pub fn lower(&mut self, down: f32) {
+        match self {
+            Self::Rect(rect, _) | Self::Image(rect, _) | Self::Clip(Some(rect)) => rect.top += down,
+            Self::Lines { lines: points, .. } | Self::Polygons { polygons: points, .. } => {
+                points.iter_mut().flatten().for_each(|p| p[1] += down);
+            }
+            Self::Dots { centres, .. } => centres.iter_mut().for_each(|p| p[1] += down),
+            Self::Text(text) => text.at[1] += down,
+            Self::Clip(None) => {}
+        }
+    }
+}
+
 /// A picture before it has a format.
 #[derive(Clone, Debug)]
 pub(super) struct Scene {
@@ -79,11 +94,13 @@ pub(super) struct Scene {
     pub height: f32,
     pub background: Ink,
     pub marks: Vec<Mark>,
+    /// How many of the first marks are title and caption, and where the picture below them begins.
+    pub heading: (usize, f32),
 }
 
 impl Scene {
     pub fn new(width: f32, height: f32) -> Self {
-        Self { width, height, background: WHITE, marks: Vec::new() }
+        Self { width, height, background: WHITE, marks: Vec::new(), heading: (0, 0.0) }
     }
 
     pub fn line(&mut self, from: [f32; 2], to: [f32; 2], width: f32, ink: Ink) {

@@ -1,7 +1,7 @@
 //! Pictures one below the other, as the panels of one.
 
 use super::picture::Picture;
-use super::scene::{Mark, Scene};
+use super::scene::Scene;
 use crate::error::{Error, Result};
 
 /// All pictures in one column, as wide as the widest; title and caption are those of the panels, joined.
@@ -13,26 +13,15 @@ pub fn stack(panels: &[Picture]) -> Result<Picture> {
     let mut scene = Scene::new(panels.iter().map(|p| p.scene.width).fold(0.0, f32::max), 0.0);
     for panel in panels {
         let top = scene.height;
-        scene.marks.extend(panel.scene.marks.iter().cloned().map(|mark| lowered(mark, top)));
+        scene.marks.extend(panel.scene.marks.iter().cloned().map(|mut mark| {
+            mark.lower(top);
+            mark
+        }));
         scene.unclip();
         scene.height += panel.scene.height;
     }
     let joined = |part: fn(&Picture) -> &str| panels.iter().map(part).collect::<Vec<_>>().join(" · ");
     Ok(Picture { scene, scale: first.scale, title: joined(Picture::title), caption: joined(Picture::caption) })
-}
-
-/// The mark `down` further down.
-fn lowered(mut mark: Mark, down: f32) -> Mark {
-    match &mut mark {
-        Mark::Rect(rect, _) | Mark::Image(rect, _) | Mark::Clip(Some(rect)) => rect.top += down,
-        Mark::Lines { lines: points, .. } | Mark::Polygons { polygons: points, .. } => {
-            points.iter_mut().flatten().for_each(|p| p[1] += down);
-        }
-        Mark::Dots { centres, .. } => centres.iter_mut().for_each(|p| p[1] += down),
-        Mark::Text(text) => text.at[1] += down,
-        Mark::Clip(None) => {}
-    }
-    mark
 }
 
 #[cfg(test)]

@@ -58,8 +58,9 @@ pub(super) const CAPTION_SIZE: f32 = 13.5;
 pub(super) const LABEL_SIZE: f32 = 13.5;
 pub(super) const TICK_SIZE: f32 = 12.5;
 
-/// Width of a picture with axes, and the margin of every picture that has text.
-pub(super) const WIDTH: f32 = 600.0;
+/// Width of a picture with axes, and the margin of every picture that has text. On a phone a page shows it at three quarters of its size, at
+/// which its smallest text can still be read.
+pub(super) const WIDTH: f32 = 480.0;
 pub(super) const MARGIN: f32 = 18.0;
 
 /// Device pixels of the PNG per scene unit.

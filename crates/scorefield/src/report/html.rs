@@ -17,6 +17,12 @@ pub(super) fn inline(text: &str) -> String {
     out
 }
 
+/// The name of a section in links: its letters and digits in lower case, anything else a hyphen.
+pub(super) fn anchor(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
+}
+
 /// Paragraphs, parted by blank lines, each with the given attributes.
 pub(super) fn paragraphs(text: &str, attributes: &str) -> String {
     let parts = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
@@ -69,6 +75,11 @@ mod tests {
         assert_eq!(inline("run `a < b` now"), "run <code>a &lt; b</code> now");
         assert_eq!(inline("one ` only"), "one ` only");
         assert_eq!(inline("bell\u{7}"), "bell");
+    }
+
+    #[test]
+    fn an_anchor_is_fit_for_an_attribute_and_an_address() {
+        assert_eq!(anchor("1 · The \"constant\" <drops> out"), "1-the-constant-drops-out");
     }
 
     #[test]

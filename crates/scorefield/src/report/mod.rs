@@ -3,17 +3,19 @@
 //! Pictures are embedded, the style sheet is inside, there is no script. Everything given as text is escaped; `` `code` `` between
 //! backticks is set as code and a blank line starts a paragraph. Pieces appear in the order of the calls.
 
+mod contents;
 mod html;
 mod image;
 mod result;
 
+pub use contents::Link;
 pub use image::Image;
-pub use result::Figure;
+pub use result::{Figure, Verdicts};
 
 use crate::atomic::atomic_write;
 use crate::error::Result;
 use crate::plot::escape;
-use html::{inline, paragraphs, table};
+use html::{anchor, inline, paragraphs, table};
 use std::path::Path;
 
 /// A report under construction.
@@ -43,7 +45,12 @@ impl Report {
             self.body.push_str("</section>\n");
         }
         self.in_section = true;
-        self.push(&["<section>\n<h2>", &escape(title), "</h2>\n"])
+        self.push(&["<section id=\"", &anchor(title), "\">\n<h2>", &escape(title), "</h2>\n"])
+    }
+
+    /// Links to sections, each with its verdict: for a page of many.
+    pub fn contents(&mut self, links: &[Link]) -> &mut Self {
+        self.push(&[&contents::list(links)])
     }
 
     /// Paragraphs.
@@ -60,14 +67,20 @@ impl Report {
         self.push(&["</figure>\n"])
     }
 
+    /// A picture that bears neither title nor caption itself: both are set below it.
+    pub fn captioned(&mut self, image: &Image, alt: &str, title: &str, caption: &str) -> &mut Self {
+        self.push(&["<figure>\n<img src=\"", image.uri(), "\" alt=\"", &escape(alt), "\">\n"]);
+        self.push(&["<figcaption><b>", &inline(title), "</b>", &inline(caption), "</figcaption>\n</figure>\n"])
+    }
+
     /// A table; the first cell of each row names the row. Short rows are filled with empty cells.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> &mut Self {
         self.push(&[&table(header, rows)])
     }
 
     /// The figures that matter: measured, wanted, what to compare with, and in plain words what they mean.
-    pub fn figures(&mut self, figures: &[Figure]) -> &mut Self {
-        self.push(&[&result::table(figures)])
+    pub fn figures(&mut self, figures: &[Figure], verdicts: Verdicts) -> &mut Self {
+        self.push(&[&result::table(figures, verdicts)])
     }
 
     /// A command to run, after a sentence on what it does. A click selects the whole command.
@@ -137,7 +150,10 @@ mod tests {
             .figure(&Image::svg(svg).unwrap(), "A \"grid\"", "Look at <it>")
             .table(&["σ", "gain"], &[vec!["0.3".to_owned(), "8.1 dB".to_owned()], vec!["<1>".to_owned()]])
             .section("Numbers")
-            .figures(&[figure, Figure { ok: Some(false), ..figure }, Figure { ok: None, wanted: "", yardstick: "", ..figure }])
+            .figures(
+                &[figure, Figure { ok: Some(false), ..figure }, Figure { ok: None, wanted: "", yardstick: "", ..figure }],
+                Verdicts::WANTED,
+            )
             .command("Draws more.", "scorefield sample RUN -n 100 -o 'a b.png' && echo <done>")
             .details("How", |inner| {
                 inner.text("Inside.");

@@ -19,29 +19,55 @@ pub struct Figure<'a> {
     pub ok: Option<bool>,
 }
 
-/// The figures as a table; nothing for none. On a narrow screen each row becomes a block (style.css).
-pub(super) fn table(figures: &[Figure]) -> String {
+/// The words of a table of figures.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdicts {
+    /// The heading of the column beside the measured values.
+    pub heading: &'static str,
+    /// What is said of a figure that is as it should be.
+    pub good: &'static str,
+    /// What is said of one that is not.
+    pub missed: &'static str,
+}
+
+impl Verdicts {
+    /// Of figures that somebody wants to be good.
+    pub const WANTED: Self = Self { heading: "wanted", good: "good", missed: "missed" };
+    /// Of figures that theory foretells.
+    pub const EXPECTED: Self = Self { heading: "expected", good: "agrees", missed: "disagrees" };
+
+    /// The verdict, a word beside the sign, so that it does not hang on colour.
+    pub(super) fn of(self, ok: bool) -> String {
+        let (class, sign, word) = if ok { ("good", '✓', self.good) } else { ("missed", '✗', self.missed) };
+        format!("<span class=\"{class}\">{sign} {word}</span>")
+    }
+}
+
+/// The figures as a table; nothing for none. On a narrow screen each row becomes a block (style.css). Where no figure has anything to compare
+/// with there is no column for it.
+pub(super) fn table(figures: &[Figure], verdicts: Verdicts) -> String {
     if figures.is_empty() {
         return String::new();
     }
-    let mut out = String::from(
-        "<table class=\"figures\">\n<thead><tr><th scope=\"col\">figure</th><th scope=\"col\">measured</th>\
-         <th scope=\"col\">wanted</th><th scope=\"col\">to compare</th></tr></thead>\n<tbody>\n",
-    );
+    let compared = figures.iter().any(|f| !f.yardstick.is_empty());
+    let column = |heading: &str| format!("<th scope=\"col\">{heading}</th>");
+    let mut out = String::from("<table class=\"figures\">\n<thead><tr>");
+    out.push_str(&[column("figure"), column("measured"), column(verdicts.heading)].concat());
+    out.push_str(&if compared { column("to compare") } else { String::new() });
+    out.push_str("</tr></thead>\n<tbody>\n");
     for figure in figures {
-        // The verdict is a word beside the sign, so that it does not hang on colour.
-        let verdict = match figure.ok {
-            Some(true) => " <span class=\"good\">✓ good</span>",
-            Some(false) => " <span class=\"missed\">✗ missed</span>",
-            None => "",
-        };
+        let verdict = figure.ok.map_or(String::new(), |ok| format!(" {}", verdicts.of(ok)));
         let [name, meaning, value] = [figure.name, figure.meaning, figure.value].map(inline);
-        let [wanted, yardstick] =
-            [figure.wanted, figure.yardstick].map(|text| if text.is_empty() { "–".to_owned() } else { inline(text) });
+        let cell = |label: &str, text: &str| {
+            let text = if text.is_empty() { "–".to_owned() } else { inline(text) };
+            format!("<td data-label=\"{label}\">{text}</td>")
+        };
         out.push_str(&format!(
-            "<tr><th scope=\"row\">{name}<small>{meaning}</small></th><td data-label=\"measured\"><b>{value}</b>{verdict}</td>\
-             <td data-label=\"wanted\">{wanted}</td><td data-label=\"to compare\">{yardstick}</td></tr>\n"
+            "<tr><th scope=\"row\">{name}<small>{meaning}</small></th><td data-label=\"measured\"><b>{value}</b>{verdict}</td>"
         ));
+        out.push_str(&cell(verdicts.heading, figure.wanted));
+        out.push_str(&if compared { cell("to compare", figure.yardstick) } else { String::new() });
+        out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table>\n");
     out

@@ -5,6 +5,7 @@
 
 mod chains;
 mod derivatives;
+mod diagnostics;
 mod exact_scores;
 mod likelihoods;
 mod noises;
@@ -63,6 +64,7 @@ static SECTIONS: &[Entry<Section>] = &[
     chains::ENTRY,
     solvers::ENTRY,
     likelihoods::ENTRY,
+    diagnostics::ENTRY,
 ];
 
 /// The sections and the registered names that `only` may be.
@@ -121,7 +123,8 @@ fn by_alias(only: &str) -> &str {
         entries.iter().find(|e| e.aliases.contains(&only)).map(|e| e.name)
     }
     let found = within(crate::objective::OBJECTIVES, only).or_else(|| within(crate::noise::NOISES, only));
-    found.or_else(|| within(crate::net::NETS, only)).or_else(|| within(crate::density::DENSITIES, only)).unwrap_or(only)
+    let found = found.or_else(|| within(crate::net::NETS, only)).or_else(|| within(crate::density::DENSITIES, only));
+    found.or_else(|| within(crate::diagnostic::DIAGNOSTICS, only)).unwrap_or(only)
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ pub(super) fn tuned(args: &Sample, target: &Target, sampler: &str, asked: &Asked
     tune(target.score(), kind, asked.sigma.unwrap_or(target.sigma_range().0), request).map(Some)
 }
 
+/// What helps chains that are far from having mixed, and those that nearly have.
+const HELP: [&str; 2] = [
+    "More --steps help where they are slow; where modes are far apart, take --sampler tempering or annealed",
+    "take more --steps",
+];
 /// Samplers that find their step size by themselves.
 const ADAPTING: [&str; 3] = ["mala", "hmc", "tempering"];
 
@@ -52,7 +57,7 @@ pub(super) fn look(
     }
     let density = target.exact(sigma);
     let mixture = density.as_deref().and_then(|density| density.as_mixture()).map(|mixture| (mixture, sigma));
-    Ok(Chains::new(draws, steps, n, seconds, mixture)?.with_stein(stein))
+    Ok(Chains::new(draws, steps, n, Some(seconds), mixture)?.with_stein(stein))
 }
 
 impl Sample {
@@ -77,7 +82,7 @@ impl Sample {
     /// The answer with what is said of the chains, and their files.
     pub(super) fn with_chains(&self, mut answer: Answer, chains: Chains, target: &Target, session: &Session) -> Result<Answer> {
         let name = |j: usize| target.columns().and_then(|c| c.get(j).cloned()).unwrap_or_else(|| format!("x{j}"));
-        if let Some(warning) = chains.warning(&name) {
+        if let Some(warning) = chains.warning(&name, HELP) {
             session.warn(&warning);
         }
         answer.text += &chains.text(&name);

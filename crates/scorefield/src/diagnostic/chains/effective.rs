@@ -7,6 +7,11 @@ use super::Variable;
 use super::autocovariance::autocovariance;
 use super::draws::{mean, variance};
 use super::rank::normal_scores;
+use crate::diagnostic::Diagnostic;
+use crate::error::Result;
+use crate::key::{Key, Purpose};
+use crate::oracle::{Check, Estimate};
+use crate::registry::Entry;
 
 impl Variable {
     /// ESS of the bulk: of the rank-normalised split chains (Vehtari et al. 2021, section 4.2).
@@ -92,30 +97,52 @@ fn effective(chains: &Variable) -> f64 {
     size / tau.max(1.0 / size.log10())
 }
 
+/// The registry's row.
+pub(in crate::diagnostic) const ENTRY: Entry<Diagnostic> = Entry {
+    name: "ess",
+    aliases: &["effective-sample-size"],
+    summary: "how many independent draws the draws of chains are worth, in the bulk and in the tails",
+    formula: "S/(1 + 2Σ_t ρ_t)",
+    source: "Geyer 1992; Vehtari et al. 2021, eqs. 10–13",
+    value: Diagnostic { verb: "chains", oracle },
+};
+
+/// An autoregressive chain is worth (1 − φ)/(1 + φ) of its draws.
+fn oracle(seed: u64) -> Result<Vec<Check>> {
+    let size = 8.0 * 20_000.0;
+    let check = |phi: f64| {
+        let expected = (1.0 - phi) / (1.0 + phi);
+        // τ is found to √(2(2·lags + 1)/S) of itself (Sokal 1997), with some 10 τ lags.
+        let standard_error = expected * (2.0 * (20.0 / expected + 1.0) / size).sqrt();
+        let measured = Estimate { mean: autoregressive(seed, phi, 8, 20_000).ess_bulk() / size, standard_error };
+        Check::statistical(format!("ess: an autoregressive chain, φ = {phi}, a draw"), expected, measured, expected)
+    };
+    Ok([0.0, 0.5, 0.9].map(check).to_vec())
+}
+
+/// Chains of x_t = φ x_{t−1} + √(1 − φ²) z, which begin in their stationary law N(0, 1).
+pub(super) fn autoregressive(seed: u64, phi: f64, chains: usize, draws: usize) -> Variable {
+    let mut values = Vec::new();
+    for chain in 0..chains {
+        let z = Key::new(seed, Purpose::Metric).normal(chain as u64, 1, draws);
+        let mut x = f64::from(z[0]);
+        values.push(x);
+        for z in &z[1..] {
+            x = phi * x + (1.0 - phi * phi).sqrt() * f64::from(*z);
+            values.push(x);
+        }
+    }
+    Variable { values, chains, draws }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Key, Purpose};
-
-    /// Chains of x_t = φ x_{t−1} + √(1 − φ²) z, which begin in their stationary law N(0, 1).
-    fn autoregressive(phi: f64, chains: usize, draws: usize) -> Variable {
-        let mut values = Vec::new();
-        for chain in 0..chains {
-            let z = Key::new(5, Purpose::Metric).normal(chain as u64, 1, draws);
-            let mut x = f64::from(z[0]);
-            values.push(x);
-            for z in &z[1..] {
-                x = phi * x + (1.0 - phi * phi).sqrt() * f64::from(*z);
-                values.push(x);
-            }
-        }
-        Variable::new(values, chains, draws).unwrap()
-    }
 
     #[test]
     fn an_autoregressive_chain_is_worth_one_minus_phi_over_one_plus_phi() {
         for phi in [-0.4, 0.0, 0.5, 0.9] {
-            let v = autoregressive(phi, 8, 20_000);
+            let v = autoregressive(5, phi, 8, 20_000);
             let expected = (1.0 - phi) / (1.0 + phi);
             // τ is found to √(2(2·lags + 1)/S) of itself (Sokal 1997), with some 10 τ lags.
             let lags = 10.0 * ((1.0 + phi.abs()) / (1.0 - phi.abs()));
@@ -133,7 +160,7 @@ mod tests {
 
     #[test]
     fn chains_that_never_meet_are_worth_about_one_draw_each() {
-        let mut v = autoregressive(0.0, 10, 1000);
+        let mut v = autoregressive(5, 0.0, 10, 1000);
         for (i, chunk) in v.values.chunks_mut(1000).enumerate() {
             chunk.iter_mut().for_each(|x| *x += if i % 2 == 0 { 5.0 } else { -5.0 });
         }

@@ -23,3 +23,7 @@ pub use rank::{normal_scores, ranks};
 pub use stein::{Stein, stein_discrepancy, stein_of_chains};
 pub use summary::{MIXED, Summary, summary};
 pub use trace::Trace;
+
+pub(super) use effective::ENTRY as ESS;
+pub(super) use rhat::ENTRY as RHAT;
+pub(super) use standard_error::ENTRY as MCSE;

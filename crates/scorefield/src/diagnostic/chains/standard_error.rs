@@ -1,6 +1,11 @@
 //! Monte Carlo standard errors (MCSE): the error of a mean, a standard deviation or a quantile taken from correlated draws.
 
 use super::Variable;
+use super::effective::autoregressive;
+use crate::diagnostic::Diagnostic;
+use crate::error::Result;
+use crate::oracle::{Check, Estimate};
+use crate::registry::Entry;
 use statrs::distribution::{Beta, ContinuousCDF};
 
 /// Φ(−1) and Φ(1): half the distance between the quantiles there is one standard error.
@@ -30,5 +35,38 @@ impl Variable {
         let [low, high] = ONE_SIGMA.map(|share| beta.inverse_cdf(share) * sorted.len() as f64 - 1.0);
         let (low, high) = (low.max(0.0).floor() as usize, high.max(0.0).ceil() as usize);
         (sorted[high.min(last)] - sorted[low.min(last)]) / 2.0
+    }
+}
+
+/// The registry's row.
+pub(in crate::diagnostic) const ENTRY: Entry<Diagnostic> = Entry {
+    name: "mcse",
+    aliases: &["monte-carlo-standard-error"],
+    summary: "the error of a mean or a standard deviation that is taken from the draws of chains",
+    formula: "sd/√ESS",
+    source: "Vehtari et al. 2021, section 4.4",
+    value: Diagnostic { verb: "chains", oracle },
+};
+
+/// The mean of S autoregressive draws of variance 1 has variance (1 + φ)/(1 − φ)/S: what is stated, over that.
+fn oracle(seed: u64) -> Result<Vec<Check>> {
+    let (phi, size) = (0.6, 8.0 * 20_000.0);
+    let stated = autoregressive(seed, phi, 8, 20_000).mcse_mean();
+    let truth = ((1.0 + phi) / (1.0 - phi) / size).sqrt();
+    // Half of the relative error of τ, as of [`super::effective`], and of the variance.
+    let standard_error = 0.5 * (2.0 * (20.0 * (1.0 + phi) / (1.0 - phi) + 1.0) / size).sqrt();
+    let measured = Estimate { mean: stated / truth, standard_error };
+    Ok(vec![Check::statistical("mcse: of the mean of an autoregressive chain, over what it is", 1.0, measured, 0.5)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registered_closed_form_holds() {
+        for check in oracle(1).unwrap() {
+            assert!(check.pass, "{check:?}");
+        }
     }
 }

@@ -24,9 +24,14 @@ impl<'o> Trace<'o> {
     /// Keeps the first of `n` chains from row `first_row` on, of `d` numbers each, in the steps that `kept` names: all of these steps, or
     /// evenly thinned where they are many.
     pub fn new(kept: Kept, first_row: u64, n: usize, d: usize, inner: &'o mut dyn Observer) -> Self {
+        Self::of(MOST_CHAINS, kept, first_row, n, d, inner)
+    }
+
+    /// As [`Trace::new`], of another number of chains at most.
+    pub fn of(most: usize, kept: Kept, first_row: u64, n: usize, d: usize, inner: &'o mut dyn Observer) -> Self {
         let d = d.max(1);
         // Of very long draws fewer chains, of these no fewer than four.
-        let chains = n.min(MOST_CHAINS).min((MOST_NUMBERS / (100 * d)).max(4));
+        let chains = n.min(most).min((MOST_NUMBERS / (100 * d)).max(4));
         let most = MOST_DRAWS.min(MOST_NUMBERS / (chains.max(1) * d)).max(1);
         let every = kept.steps.div_ceil(most).max(1);
         let draws = kept.steps / every;
