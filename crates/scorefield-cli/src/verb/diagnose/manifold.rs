@@ -74,6 +74,8 @@ const EXACT: usize = 64;
 const DIRECTIONS: usize = 4;
 /// The score beside the data: at this many standard deviations of one dimension.
 const BESIDE: f64 = 0.5;
+/// Noise levels at which scores about a point are looked at, in standard deviations of one dimension.
+const RANKED_AT: [f64; 4] = [0.3, 0.1, 0.03, 0.01];
 /// Beyond this dimension as many scores as dimensions take too long.
 const RANKED: usize = 1024;
 
@@ -302,6 +304,13 @@ fn of_score(args: &Manifold, target: &Target, subject: &Subject, session: &Sessi
         words::number(BESIDE * spread),
         if d <= EXACT { "exact".to_owned() } else { format!("estimated along {DIRECTIONS} directions a point") }
     ));
+    let beyond = local.iter().filter(|f| f.dimension > 1.02 * d as f64).map(|f| f.sigma).fold(0.0, f64::max);
+    if beyond > 0.0 {
+        findings.say(&format!(
+            "At σ = {} and below FLIPD is above {d}, which no density can be: there the model does not know the score of points without noise.",
+            words::number(beyond)
+        ));
+    }
     findings.say(&if slope < -1.0 {
         format!(
             "Beside the data the score grows as σ^{slope:.2} when the noise goes to 0 (−2: a surface): it has no limit there. Sample by noise \
@@ -347,9 +356,13 @@ fn of_score(args: &Manifold, target: &Target, subject: &Subject, session: &Sessi
     }
     let about = args.score_points.unwrap_or(if d > 256 { 4 } else { 16 }).min(points.len() / d);
     let scores = if d > 256 { 2 * d } else { 4 * d.max(16) };
-    let found = normal_space(score, &points[..about * d], lowest, scores, key)?;
+    let levels = RANKED_AT.map(|share| share * spread).into_iter().filter(|sigma| *sigma >= lowest * (1.0 - 1e-6));
+    let all = levels.map(|sigma| normal_space(score, &points[..about * d], sigma, scores, key)).collect::<Result<Vec<_>>>()?;
+    // Where the drop is clearest: the noise is small beside the surface, and not yet below what the model resolves.
+    let Some(found) = all.iter().max_by(|a, b| a.drop.total_cmp(&b.drop)) else { return Ok(()) };
     findings.say(&format!(
-        "Scores about {} points at σ = {} ({} each) span all but {} dimensions; the singular values fall {} times at the drop{}.",
+        "Scores about {} points at σ = {} ({} each) span all but {} dimensions; the singular values fall {} times at the drop, more than at \
+         the other levels that were tried{}.",
         found.n,
         words::number(found.sigma),
         found.scores,
@@ -368,6 +381,7 @@ fn of_score(args: &Manifold, target: &Target, subject: &Subject, session: &Sessi
             y_label: "singular value",
         })?,
     )?;
-    findings.field("normal_space", &found);
+    findings.field("normal_space", found);
+    findings.field("normal_space_levels", &all);
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The dimension from the directions in which scores about a point lie (Stanczuk, Batzolis, Deveney & Schönlieb 2022).
 //!
 //! Close to a surface the score of p_σ points back to it, with length ∝ 1/σ² of the distance: as σ → 0 scores at x + σz fill the normal
-//! space, of d − k dimensions, and hardly anything else. The singular values of m such scores, divided by √m, fall at number d − k from
-//! about 1/σ to what the density along the surface asks; the place of the largest drop is the estimate.
+//! space, of d − k dimensions, and hardly anything else. The singular values of m such scores, less their mean and divided by √m, fall at
+//! number d − k from about 1/σ to what the density along the surface asks; the place of the largest drop is the estimate. The mean is taken
+//! off because a point that is a little beside the surface, or a network that takes it for one, adds the same long vector to all of them.
 
 use super::flipd::flat;
 use crate::diagnostic::Diagnostic;
@@ -65,7 +66,9 @@ pub fn normal_space(score: &dyn Score, x: &[f64], sigma: f64, scores: usize, key
             return Err(Error::failed("scores about a point", format!("not finite about point {i} at σ = {sigma}")));
         }
         // S Sᵀ/m: its eigenvalues are the squares of the singular values.
-        let s = DMatrix::from_vec(d, scores, s);
+        let mut s = DMatrix::from_vec(d, scores, s);
+        let middle = s.column_mean();
+        s.column_iter_mut().for_each(|mut column| column -= &middle);
         let mut values: Vec<f64> =
             (&s * s.transpose() / scores as f64).symmetric_eigenvalues().iter().map(|v| v.max(0.0).sqrt()).collect();
         values.sort_by(|a, b| b.total_cmp(a));
