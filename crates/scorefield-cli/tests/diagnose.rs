@@ -126,6 +126,10 @@ fn a_score_is_worst_where_there_are_no_data() {
     assert!(bins.len() == 5 && error(0) > error(4), "{bins:?}");
     assert!(at.join("scorefield-diagnose/density/map.png").is_file());
     assert_eq!(answer["loss_by_density"][0]["bins"].as_array().unwrap().len(), 5);
+    // At all levels of a model of many, the largest of which leaves no modes.
+    train(at, "density:mixture", "many", &["--steps", "30"]);
+    let answer = document(at, &["diagnose", "density", "many", "-n", "500", "--bins", "5"]);
+    assert_eq!(["error_by_density", "between_modes"].map(|name| answer[name].as_array().unwrap().len()), [3, 3]);
     // Where the truth is not known, held-out points alone.
     train(at, "digits", "digits", &["--steps", "20"]);
     let answer = document(at, &["diagnose", "density", "digits", "--sigma", "0.3"]);

@@ -1,7 +1,7 @@
 //! The error of a score between the modes of a mixture against its error at them.
 //!
-//! At the modes: draws of p_σ. Between: x = (1 − t)·x₁ + t·x₂ of draws x₁, x₂ of different components, t uniform in the middle third. The
-//! quotient of the two root mean squares of ‖s − s*‖ says how much less a score knows where there are no data.
+//! At the modes: draws of p_σ. Between: x = (1 − t)·x₁ + t·x₂ + σz of draws x₁, x₂ of different components of p, t uniform in the middle third.
+//! The quotient of the two root mean squares of ‖s − s*‖ says how much less a score knows where there are no data.
 
 use crate::density::{self, Component, Mixture};
 use crate::diagnostic::Diagnostic;
@@ -58,8 +58,8 @@ pub fn between_modes(learned: &dyn Score, exact: &Mixture, sigma: f64, n: usize,
     let key = key.for_purpose(Purpose::Data);
     let at: Vec<f64> = exact.sample(key, 0, n, sigma).into_iter().map(f64::from).collect();
     // Draws in their order, each with the next that is of another component.
-    let draws = exact.sample(key, n as u64, 4 * n, sigma);
-    let which = exact.assign(&draws, sigma);
+    let draws = exact.sample(key, n as u64, 4 * n, 0.0);
+    let which = exact.assign(&draws, 0.0);
     let t = key.for_purpose(Purpose::Metric).uniform(0, 4 * n, 1);
     let mut between = Vec::with_capacity(n * d);
     let mut i = 0;
@@ -77,6 +77,8 @@ pub fn between_modes(learned: &dyn Score, exact: &Mixture, sigma: f64, n: usize,
         between.extend(ends.map(|(a, b)| (1.0 - t) * f64::from(*a) + t * f64::from(*b)));
         i += 1;
     }
+    let noise = key.for_purpose(Purpose::Noise).normal(0, n, d);
+    between.iter_mut().zip(noise).for_each(|(x, z)| *x += sigma * f64::from(z));
     let squares = |x: &[f64]| -> Result<Vec<(f64, f64)>> {
         let (mut truth, mut s) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         exact.score_rows(x, sigma, &mut truth);
@@ -162,5 +164,8 @@ mod tests {
         let (p, one) = (density::mixture("mixture").unwrap(), density::mixture("standard-normal").unwrap());
         assert!(between_modes(&p, &one, 0.0, 100, Key::new(0, Purpose::Data)).is_err());
         assert!(between_modes(&p, &p, 0.0, 10, Key::new(0, Purpose::Data)).is_err());
+        // Under so much noise that every point most probably is of the greater component.
+        let merged = between_modes(&Moved(p.clone()), &p, 100.0, 400, Key::new(0, Purpose::Data)).unwrap();
+        assert!((merged.ratio - 1.0).abs() < 1e-4, "{merged:?}");
     }
 }
