@@ -134,7 +134,7 @@ fn against_truth(
                 Ok(found) => between.push(found),
                 // A component of so little weight that none of the draws is of it.
                 Err(Error::Setting { .. }) => {
-                    findings.say("Not all components are drawn from: the error between them was left out.")
+                    findings.say("Not all components are drawn from: the error between them was left out.");
                 }
                 Err(e) => return Err(e),
             }
