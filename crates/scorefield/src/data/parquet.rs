@@ -7,6 +7,7 @@ use ::parquet::basic::{ConvertedType, LogicalType};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::DataType;
 use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::schema::types::ColumnDescriptor;
 
@@ -19,6 +20,7 @@ const BATCH: usize = 1024;
 /// The table in a Parquet file; rows beyond `limit` bytes of f32 are kept on disk.
 pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
     let file = File::open(path).map_err(|e| Error::read(path, &e))?;
+    let length = file.metadata().map_err(|e| Error::read(path, &e))?.len();
     let broken = |e: ParquetError| Error::file(path, format!("not a readable Parquet file: {e}"));
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
@@ -31,6 +33,8 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
     let mut first_row = 0;
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(broken)?;
+        check_places(group.metadata(), unsigned.len(), length)
+            .map_err(|problem| Error::file(path, format!("not a readable Parquet file: {problem}")))?;
         let mut columns =
             (0..unsigned.len()).map(|i| group.get_column_reader(i)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
         let mut left = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
@@ -56,6 +60,22 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
         }
     }
     table.finish()
+}
+
+/// Refuses columns that lie elsewhere than in the file; the reader below takes their places for granted.
+fn check_places(group: &RowGroupMetaData, columns: usize, length: u64) -> Result<(), String> {
+    if group.num_columns() != columns {
+        return Err(format!("a row group has {} columns, the table {columns}", group.num_columns()));
+    }
+    for column in group.columns() {
+        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+        let size = column.compressed_size();
+        let end = u64::try_from(start).ok().zip(u64::try_from(size).ok()).and_then(|(start, size)| start.checked_add(size));
+        if end.is_none_or(|end| end > length) {
+            return Err(format!("a column of {size} bytes at byte {start}, in a file of {length}"));
+        }
+    }
+    Ok(())
 }
 
 fn row(index: u64) -> String {

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::objective::{Batch, Objective};
 use crate::tensor::numbers;
+use crate::words::number;
 
 /// So many steps in a row without a finite loss are not an accident.
 const MOST_IN_A_ROW: u64 = 100;
@@ -81,5 +82,5 @@ fn where_not_finite(losses: &[f32], sigmas: &[f32]) -> String {
 
 fn range(whose: &str, sigmas: &[f32]) -> String {
     let (low, high) = sigmas.iter().fold((f32::INFINITY, 0.0f32), |(low, high), s| (low.min(*s), high.max(*s)));
-    format!("σ from {low} to {high} ({whose})")
+    format!("σ from {} to {} ({whose})", number(f64::from(low)), number(f64::from(high)))
 }
