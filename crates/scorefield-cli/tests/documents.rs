@@ -286,3 +286,19 @@ fn chains_say_whether_they_have_mixed_and_leave_their_course_and_pictures() {
     assert_eq!(tempered["advice"]["levels"].as_array().unwrap().len(), 10);
     assert_eq!(document(at, &["sample", "density:mixture", "-n", "40", "--sampler", "heun"])["rhat"], Value::Null);
 }
+
+#[test]
+fn a_film_has_frames_and_is_refused_where_there_is_no_plane_or_no_such_format() {
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path();
+    let sample = ["sample", "density:mixture", "-n", "50", "--sampler", "langevin", "--steps", "30", "--quiet"];
+    run(at, &[&sample[..], &["--animate", "film.png"]].concat());
+    let reader = png::Decoder::new(std::io::Cursor::new(fs::read(at.join("film.png")).unwrap())).read_info().unwrap();
+    // Thirty steps are thirty frames.
+    assert_eq!(reader.info().animation_control().unwrap().num_frames, 30);
+    for (target, file) in [("density:mixture-1d", "line.png"), ("density:mixture", "film.gif")] {
+        let refused = command(at, &["sample", target, "-n", "5", "--steps", "9", "--animate", file]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{target} {file}");
+        assert!(!at.join(file).exists());
+    }
+}

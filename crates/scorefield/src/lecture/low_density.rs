@@ -2,7 +2,8 @@
 //!
 //! The loss of score matching is a mean over the data: what s_θ does where p is nearly 0 it never sees. Noise fills the space: at a level σ of the
 //! order of the modes' distance, points between them are common, and the score that a network learns of all levels is right there too. The
-//! error of a region is (E‖s_θ − s*‖²)^½ over points of it: draws at the modes, and points of the middle third between draws of either mode.
+//! error of a region is (E‖s_θ − s*‖²)^½ over points of it: draws of p_σ at the modes, and between them points of the middle third between clean draws of
+//! either mode, with noise.
 //! Their quotient is that of the errors relative to the level's own mean ‖s*‖, which is the same for both; relative to the exact score of each
 //! region it is stated beside it, but says less under noise: where the pulls of the modes cancel, any error is large relative to nothing.
 

@@ -19,7 +19,6 @@ mod normaliser;
 mod page;
 mod sliced;
 mod slow_mixing;
-mod snapshots;
 mod stage;
 mod tweedie;
 

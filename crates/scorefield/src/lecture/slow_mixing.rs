@@ -6,16 +6,15 @@
 //! Annealed Langevin dynamics begins where noise has joined the modes, and finds 0.8 (Song & Ermon 2019, section 3.2.2 and figure 3).
 
 use super::claim::{Evidence, Experiment, Figure, Panel};
-use super::snapshots::Snapshots;
 use super::stage::{CHAINS, START, Stage, log_density};
 use crate::density::{Component, Mixture};
-use crate::diagnostic::chains::{Share, mode_shares};
+use crate::diagnostic::chains::{Draws, Share, Trace, mode_shares};
 use crate::error::Result;
 use crate::key::Purpose;
 use crate::levels::Levels;
 use crate::plot::{Backdrop, Cloud, Comparison, Measured, Measurement, Scatter, Series, comparison, scatter};
 use crate::registry::Entry;
-use crate::sample::{Annealed, Draw, Langevin, draw};
+use crate::sample::{Annealed, Draw, Kept, Langevin, draw};
 use crate::score::{LogDensity, Score};
 
 /// ε of plain Langevin dynamics.
@@ -127,13 +126,18 @@ fn forgotten(stage: &Stage<'_>, p: &Mixture, evidence: &mut Evidence) -> Result<
     Ok(())
 }
 
-/// The chains after 100, 1,000 and 10,000 steps.
+/// The chains after 100, 1,000 and 10,000 steps, `[n, 2]` each.
 fn langevin(stage: &mut Stage<'_>, score: &dyn Score) -> Result<Vec<Vec<f64>>> {
     let steps = LENGTHS[LENGTHS.len() - 1];
     let request = Draw { n: CHAINS, from: 0, seed: stage.seed, start: START, start_sigma: 0.0 };
-    let mut seen = Snapshots::new(&LENGTHS, CHAINS, score.dim(), stage.observer);
-    draw(score, &Langevin { steps, epsilon: EPSILON, sigma: 0.0 }, &request, &mut seen)?;
-    Ok(seen.points)
+    let mut trace = Trace::of(CHAINS, Kept { after: 0, steps }, 0, CHAINS, 2, stage.observer);
+    draw(score, &Langevin { steps, epsilon: EPSILON, sigma: 0.0 }, &request, &mut trace)?;
+    let every = trace.steps().0;
+    let Draws { values, draws, .. } = trace.draws()?;
+    let after = |length: usize| {
+        values.chunks_exact(2 * draws).flat_map(|chain| &chain[2 * (length / every - 1)..][..2]).copied().collect()
+    };
+    Ok(LENGTHS.map(after).to_vec())
 }
 
 /// One score's shares by steps, its annealed share, and the points of both.
@@ -202,6 +206,19 @@ pub(super) const ENTRY: Entry<Experiment> = Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chains_that_are_looked_at_on_their_way_are_where_shorter_ones_end() {
+        let (device, out) = (crate::tensor::Device::flex(), std::path::Path::new("nowhere"));
+        let mut nobody = ();
+        let mut stage = Stage::new(super::super::Effort::Quick, 5, &device, out, None, &mut nobody);
+        let p = stage.mixture().unwrap();
+        let seen = langevin(&mut stage, &p).unwrap();
+        for (points, steps) in seen.iter().zip(LENGTHS) {
+            let chain = Langevin { steps, epsilon: EPSILON, sigma: 0.0 };
+            assert!(*points == stage.draw(&p, &chain, CHAINS, START, 0.0).unwrap().points, "{steps}");
+        }
+    }
 
     #[test]
     fn the_basins_share_is_that_of_a_grid_of_starts() {

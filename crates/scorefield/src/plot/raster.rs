@@ -192,9 +192,43 @@ pub(super) fn png_of_rgb(width: u32, height: u32, rgb: &[u8], metadata: &[(&str,
 }
 
 fn encode(width: u32, height: u32, colour: png::ColorType, bytes: &[u8], metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
-    let failed = |e: png::EncodingError| Error::failed("encoding a PNG", e.to_string());
     let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, width, height);
+    let encoder = encoder(&mut out, (width, height), colour, metadata)?;
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(bytes).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(out)
+}
+
+/// Frames of one size as an animated PNG that is repeated without end, each shown for `seconds`, the last for `last`; at least one frame.
+pub(super) fn apng(frames: &[Pixmap], seconds: f64, last: f64, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
+    let size = (frames[0].width(), frames[0].height());
+    let mut out = Vec::new();
+    let mut encoder = encoder(&mut out, size, png::ColorType::Rgb, metadata)?;
+    encoder.set_animated(frames.len() as u32, 0).map_err(failed)?;
+    let mut writer = encoder.write_header().map_err(failed)?;
+    for (i, frame) in frames.iter().enumerate() {
+        let shown = if i + 1 == frames.len() { last } else { seconds };
+        writer.set_frame_delay((1000.0 * shown) as u16, 1000).map_err(failed)?;
+        let rgb: Vec<u8> = frame.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
+        writer.write_image_data(&rgb).map_err(failed)?;
+    }
+    writer.finish().map_err(failed)?;
+    Ok(out)
+}
+
+fn failed(e: png::EncodingError) -> Error {
+    Error::failed("encoding a PNG", e.to_string())
+}
+
+/// An encoder of 8 bits a channel, with its text chunks.
+fn encoder<'a>(
+    out: &'a mut Vec<u8>,
+    (width, height): (u32, u32),
+    colour: png::ColorType,
+    metadata: &[(&str, &str)],
+) -> Result<png::Encoder<'a, &'a mut Vec<u8>>> {
+    let mut encoder = png::Encoder::new(out, width, height);
     encoder.set_color(colour);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
@@ -207,8 +241,5 @@ fn encode(width: u32, height: u32, colour: png::ColorType, bytes: &[u8], metadat
         };
         added.map_err(failed)?;
     }
-    let mut writer = encoder.write_header().map_err(failed)?;
-    writer.write_image_data(bytes).map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    Ok(out)
+    Ok(encoder)
 }

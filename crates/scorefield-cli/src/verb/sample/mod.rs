@@ -1,5 +1,6 @@
 //! `sample`: draws from a model or an exact density, into a file or as statistics.
 
+mod animate;
 mod chain;
 mod set;
 
@@ -12,6 +13,7 @@ use scorefield::error::{Error, Result};
 use scorefield::sample::{Asked, Draw, SAMPLERS, Start, Totals, advise, divergence, draw_parts};
 use scorefield::words;
 
+use self::animate::Course;
 use self::chain::{look, tuned};
 use self::set::Set;
 use crate::args::{Offered, SamplerArgs};
@@ -28,6 +30,7 @@ Examples:
   scorefield sample runs/moons -n 10000 --from 10000 --seed 7 -o more.npy        ten thousand others
   scorefield sample density:mixture -n 1280 --sampler tempering --start uniform:-8:8
   scorefield sample density:funnel -n 64 --sampler hmc --path 3 --chains-plot funnel
+  scorefield sample runs/moons -n 1000 --steps 40 --animate moons.png            the samples on their way
   scorefield sample density:mixture -n 1280 --sampler annealed --sigma-max 20 --sigma-min 1 --levels 10 --start uniform:-8:8
 
 Sample i depends only on the model, the sampler's settings, the seed and i. A .npy, .csv or .parquet file is written as the samples come: a
@@ -63,6 +66,9 @@ pub struct Sample {
     /// Folder for pictures of the chains: traces, ranks, autocorrelation
     #[arg(long, value_name = "DIR", help_heading = "Chains")]
     chains_plot: Option<PathBuf>,
+    /// Show the first samples on their way, at most 1000, as an animated picture of the plane: .png, which browsers play
+    #[arg(long, value_name = "FILE")]
+    animate: Option<PathBuf>,
     /// Where chains begin: normal (the data blurred by the first noise level) or uniform:LOW:HIGH
     #[arg(long, value_name = "START", default_value = "normal", allow_hyphen_values = true, help_heading = "Sampler")]
     start: String,
@@ -89,6 +95,7 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
 
     let mut request = Draw { n: args.n, from: args.from, seed: session.seed(), start, start_sigma: ready.start_sigma };
     args.check_chains(sampler, ready.sampler.kept())?;
+    args.check_film(&target)?;
     let found = tuned(args, &target, sampler, &asked, &request)?;
     let asked = Asked { epsilon: asked.epsilon.or(found.map(|found| found.epsilon)), ..asked };
     let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
@@ -100,11 +107,15 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     // Fewer draws than four say nothing of a chain.
     let course = ready.sampler.kept().filter(|kept| kept.steps >= 4);
     let began = Instant::now();
-    let mut trace = Trace::new(course.unwrap_or_default(), args.from, args.n, target.event().len(), &mut progress);
+    let d = target.event().len();
+    let mut film = args.watch(&*ready.sampler, d, &mut progress);
+    let mut trace = Trace::new(course.unwrap_or_default(), args.from, args.n, d, &mut film);
     let (totals, ended) =
         draw_parts(target.score(), &*ready.sampler, &request, &mut trace, |part, first| drawn.take(&target, &part, first));
     let steps = trace.steps();
     let course = course.map(|_| trace.draws());
+    let frames = film.steps();
+    let film = args.animate.as_ref().map(|path| (path, film.draws()));
     let seconds = began.elapsed().as_secs_f64();
     progress.clear();
     let stopped = matches!(ended, Err(Error::Interrupted { .. })) && totals.rows > 0;
@@ -122,6 +133,9 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     }
     if stopped {
         return Err(set.interrupted());
+    }
+    if let Some((path, draws)) = film {
+        Course { draws: draws?, steps: frames, target: &target, sigma, sampler }.write(path, session)?;
     }
     let mut answer = set.answer(&moments, modes.and_then(|modes| modes.weights()), diverged, &first_diverged);
     if let Some(found) = found {
