@@ -215,12 +215,16 @@ mod tests {
     #[test]
     fn a_block_that_is_written_is_in_the_peak_and_the_peak_can_be_forgotten() {
         const BYTES: usize = 64 << 20;
-        forget_peak();
-        let before = resident().unwrap().peak;
-        let block = black_box(vec![1u8; BYTES]);
-        let during = resident().unwrap();
-        drop(block);
-        assert!(during.peak >= before + (BYTES as u64) / 2, "{before} → {during:?}");
+        // Other tests run beside this one and may free as much in the meantime: it is enough that it is seen once.
+        let seen = (0..50).any(|_| {
+            forget_peak();
+            let before = resident().unwrap().peak;
+            let block = black_box(vec![1u8; BYTES]);
+            let during = resident().unwrap();
+            drop(block);
+            during.peak >= before + (BYTES as u64) / 2
+        });
+        assert!(seen);
         assert!(memory().unwrap().available <= memory().unwrap().total);
     }
 

