@@ -63,6 +63,8 @@ pub struct Manifold {
 
 /// Shares of the variance.
 const SHARES: [f64; 3] = [0.9, 0.95, 0.99];
+/// A correction by a larger share of the estimate is too far to be one number.
+const CORRECTED: f64 = 0.25;
 /// Pictures that are reconstructed.
 const SHOWN: usize = 8;
 /// Noise levels of the curves.
@@ -230,12 +232,21 @@ fn neighbours(found: &Intrinsic, of_variance: usize, d: usize, findings: &mut Fi
             words::number(b.radius)
         ));
     }
-    let k = found.two_nn.dimension;
+    let (k, least) = (found.two_nn.dimension, found.two_nn.uncorrected);
+    // Where the correction is large, it is a guess, and the estimate as it comes a lower bound.
+    let about = if (k - least).abs() > CORRECTED * least {
+        format!(
+            "somewhere between {} (as it comes) and {} (extrapolated far)",
+            words::number(least.min(k)),
+            words::number(least.max(k))
+        )
+    } else {
+        format!("about {}", words::number(k))
+    };
     findings.say(&if k < 0.5 * d as f64 {
         format!(
-            "The data fill about {} of {d} dimensions{}. Off that surface their score is undefined: add noise (any schedule of many levels), \
+            "The data fill {about} of {d} dimensions{}. Off that surface their score is undefined: add noise (any schedule of many levels), \
              and do not train by implicit or sliced score matching without it.",
-            words::number(k),
             if (of_variance as f64) > 2.0 * k { ", on a curved surface" } else { "" }
         )
     } else {

@@ -325,9 +325,10 @@ fn say_proportions(found: &Modes, tried: &[Tried], target: &Target, findings: &m
         let share = found.labels().iter().filter(|l| **l == Some(*k)).count() as f64 / found.n as f64;
         let (_, high) = target.sigma_range();
         findings.say(&format!(
-            "MODE {k} IS MISSING: {:.1}% of the data are in it, and no sampler draws from it. The model does not know it: look whether its \
+            "MODE {k} IS MISSING: {:.1}% of the data are in it, and no sampler that can tell ({}) draws from it. The model does not know it: look whether its \
              training data hold it, train longer, and let the largest noise level (now {}) be as large as the distance between modes.",
             100.0 * share,
+            asked.iter().map(|one| one.sampler).collect::<Vec<_>>().join(", "),
             words::number(high)
         ));
     }

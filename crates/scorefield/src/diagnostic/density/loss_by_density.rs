@@ -119,8 +119,10 @@ fn oracle(seed: u64) -> Result<Vec<Check>> {
     let question = Question { seed, ..Question::new("implicit", 0.0) };
     let found = loss_by_density(&p, &draws(0, n), &draws(n as u64, n), &question, bins)?;
     let mean = found.bins.iter().map(|b| b.loss).sum::<f64>() / bins as f64;
-    // Bins are equally large, and their means independent.
-    let standard_error = found.bins.iter().map(|b| b.standard_error.powi(2)).sum::<f64>().sqrt() / bins as f64;
+    // The variance of a loss is that within the equally large bins and that between their means.
+    let within = found.bins.iter().map(|b| b.standard_error.powi(2) * b.n as f64).sum::<f64>();
+    let between = found.bins.iter().map(|b| (b.loss - mean).powi(2)).sum::<f64>();
+    let standard_error = ((within + between) / bins as f64 / n as f64).sqrt();
     let measured = Estimate { mean, standard_error };
     let mut checks =
         vec![Check::statistical("loss-by-density: all bins of a Gaussian", -0.5 * 3.0 / (2.0 - 0.36), measured, 0.3)];
