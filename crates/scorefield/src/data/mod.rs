@@ -25,6 +25,7 @@ mod moments;
 mod npy;
 mod npz;
 mod open;
+mod pages;
 mod parquet;
 mod published;
 mod record;

@@ -4,14 +4,16 @@ use std::fs::File;
 use std::path::Path;
 
 use ::parquet::basic::{ConvertedType, LogicalType};
-use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use ::parquet::column::page::PageReader;
+use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use ::parquet::data_type::DataType;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
-use ::parquet::schema::types::ColumnDescriptor;
+use ::parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
 use super::columns::{Table, TableWriter};
+use super::pages::Ordered;
 use crate::error::{Error, Result};
 
 /// Rows decoded in one go.
@@ -35,8 +37,10 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
         let group = reader.get_row_group(group).map_err(broken)?;
         check_places(group.metadata(), unsigned.len(), length)
             .map_err(|problem| Error::file(path, format!("not a readable Parquet file: {problem}")))?;
-        let mut columns =
-            (0..unsigned.len()).map(|i| group.get_column_reader(i)).collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        let mut columns = (0..unsigned.len())
+            .map(|i| Ok(column(&schema.column(i), group.get_column_page_reader(i)?)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(broken)?;
         let mut left = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
         let mut batch = vec![Batch::default(); columns.len()];
         while left > 0 {
@@ -60,6 +64,10 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
         }
     }
     table.finish()
+}
+
+fn column(descriptor: &ColumnDescPtr, pages: Box<dyn PageReader>) -> ColumnReader {
+    get_column_reader(descriptor.clone(), Box::new(Ordered::new(pages)))
 }
 
 /// Refuses columns that lie elsewhere than in the file; the reader below takes their places for granted.
