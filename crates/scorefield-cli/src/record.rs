@@ -28,6 +28,7 @@ const APART: &[&str] = &[
     "epsilon",
     "trace",
     "chains_plot",
+    "animate",
     "advise",
 ];
 

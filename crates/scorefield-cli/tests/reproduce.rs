@@ -129,6 +129,7 @@ fn what_cannot_be_made_again_is_said_in_one_line() {
     let chains = r#"\"sample\", \"density:mixture\", \"-n\", \"4\", \"--sampler\", \"mala\", \"--steps\", \"2\""#;
     for places in [
         r#"\"--trace\", \"letter.npy\", \"-o\", \"{}\""#,
+        r#"\"--animate\", \"letter.npy\", \"-o\", \"{}\""#,
         r#"\"--trace=letter.npy\", \"-o\", \"{}\""#,
         r#"\"-o\", \"letter.npy\", \"--trace\", \"{}\""#,
         r#"\"-oletter.npy\", \"--chains-plot\", \"{}\""#,

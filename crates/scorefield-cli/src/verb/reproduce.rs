@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, value_parser};
 use scorefield::data::{read_record, sidecar};
 use scorefield::error::{Error, Result};
 use scorefield::plot::metadata;
@@ -30,8 +30,8 @@ meant where the file was made: run reproduce in the same folder.";
 
 /// Verbs that write such files.
 const VERBS: &[&str] = &["sample", "score", "denoise", "likelihood", "encode", "decode"];
-/// The arguments of these verbs that are written to.
-const PLACES: &[&str] = &["out", "picture", "trace", "chains_plot"];
+/// What is a path and is only read.
+const READ: &[&str] = &["data_dir"];
 
 /// Make a picture or an array again from what is written in it: arguments, model and seed.
 #[derive(Args, Debug)]
@@ -215,10 +215,15 @@ impl Written {
     }
 }
 
-/// Every place that a command line writes to.
-fn written_to(matches: &clap::ArgMatches) -> Vec<&OsStr> {
-    let Some((_, verb)) = matches.subcommand() else { return Vec::new() };
-    PLACES.iter().filter_map(|id| verb.try_get_raw(id).ok().flatten()).flatten().collect()
+/// Every place that a command line writes to. Of these verbs an argument that is a path, and not a word like DATA, is one.
+fn written_to(matches: &ArgMatches) -> Vec<&OsStr> {
+    let Some((name, verb)) = matches.subcommand() else { return Vec::new() };
+    let path = value_parser!(PathBuf).type_id();
+    let command = Cli::command();
+    let arguments = command.find_subcommand(name).into_iter().flat_map(clap::Command::get_arguments);
+    let places = arguments.filter(|argument| argument.get_value_parser().type_id() == path);
+    let places = places.map(|argument| argument.get_id().as_str()).filter(|id| !READ.contains(id));
+    places.flat_map(|id| verb.try_get_raw(id).ok().flatten().into_iter().flatten()).collect()
 }
 
 /// Refuses a name that would replace the original, or be of another format.

@@ -24,7 +24,6 @@ impl Ordered {
         Self { inner, seen: Seen::NoDictionary }
     }
 
-    #[expect(deprecated, reason = "files of older writers still name it")]
     fn look(&mut self, page: &Page) -> Result<()> {
         match (page, page.encoding()) {
             (Page::DictionaryPage { .. }, _) => self.seen = Seen::Dictionary,
