@@ -45,3 +45,19 @@ pub static DIAGNOSTICS: &[Entry<Diagnostic>] = &[
     chains::ESS,
     chains::MCSE,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+
+    #[test]
+    fn every_diagnostic_finds_the_answer_that_its_row_knows() {
+        let asked: Vec<_> = DIAGNOSTICS.iter().flat_map(|entry| (0..3).map(move |seed| (entry, seed))).collect();
+        asked.into_par_iter().for_each(|(entry, seed)| {
+            let checks = (entry.value.oracle)(seed).unwrap();
+            assert!(!checks.is_empty(), "{}", entry.name);
+            checks.iter().for_each(|check| assert!(check.pass, "{}, seed {seed}: {check:?}", entry.name));
+        });
+    }
+}

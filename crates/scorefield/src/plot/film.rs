@@ -4,21 +4,13 @@ use super::axes::{Axis, range};
 use super::field2::Backdrop;
 use super::frame::Frame;
 use super::heading::heading;
+use super::moment::Moment;
 use super::raster;
 use super::save::check_metadata;
 use super::scatter::{check_points, draw_points};
 use super::scene::{Anchor, Scene};
 use super::style::{BLUE, LABEL_SIZE, PNG_SCALE, TEXT, WIDTH};
 use crate::error::{Error, Result};
-
-/// One moment.
-#[derive(Clone, Debug)]
-pub struct Moment {
-    /// A short label ("step 250").
-    pub label: String,
-    /// `[n, 2]`, row-major, data units.
-    pub points: Vec<f32>,
-}
 
 /// Moments one after the other.
 #[derive(Clone, Copy, Debug)]

@@ -3,20 +3,12 @@
 use super::axes::range;
 use super::font;
 use super::heading::{Swatch, add_sentence, heading, legend};
+use super::moment::Moment;
 use super::picture::Picture;
 use super::scatter::{check_points, not_shown};
 use super::scene::{Anchor, Rect, Scene, Weight};
 use super::style::{AXIS, BLUE, LABEL_SIZE, MARGIN, MUTED, PNG_SCALE, TEXT, TICK_SIZE, VERMILION, dot};
 use crate::error::{Error, Result};
-
-/// One moment of one method.
-#[derive(Clone, Debug)]
-pub struct Panel {
-    /// A short heading ("step 250").
-    pub label: String,
-    /// `[n, 2]`, row-major.
-    pub points: Vec<f32>,
-}
 
 /// Methods as time goes by.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +22,7 @@ pub struct Multiples<'a> {
     /// What these are ("data").
     pub reference_name: &'a str,
     /// A label and the panels of each row, equally many.
-    pub rows: &'a [(String, Vec<Panel>)],
+    pub rows: &'a [(String, Vec<Moment>)],
 }
 
 /// Side of a panel, scene units, and the space between two.
@@ -99,13 +91,13 @@ pub fn multiples(multiples: &Multiples) -> Result<Picture> {
 mod tests {
     use super::*;
 
-    fn draw(rows: &[(String, Vec<Panel>)], reference: &[f32]) -> Result<Picture> {
+    fn draw(rows: &[(String, Vec<Moment>)], reference: &[f32]) -> Result<Picture> {
         multiples(&Multiples { title: "T", caption: "", reference, reference_name: "data", rows })
     }
 
     #[test]
     fn what_is_outside_or_not_finite_is_counted_and_labels_stand_in_the_picture() {
-        let panel = |label: &str, points: &[f32]| Panel { label: label.to_owned(), points: points.to_vec() };
+        let panel = |label: &str, points: &[f32]| Moment { label: label.to_owned(), points: points.to_vec() };
         let row = ("langevin".to_owned(), vec![panel("start", &[0.5, 0.5, 90.0, 0.0]), panel("end", &[f32::NAN, 0.0])]);
         let picture = draw(&[row], &[0.0, 0.0, 1.0, 2.0]).unwrap();
         assert_eq!(picture.caption(), "Not shown, of 3 points: 1 not finite, 1 outside the picture.");
@@ -117,8 +109,8 @@ mod tests {
 
     #[test]
     fn no_panel_uneven_rows_and_half_a_point_are_errors() {
-        let panel = |points: &[f32]| Panel { label: String::new(), points: points.to_vec() };
-        let row = |panels: &[Panel]| (String::new(), panels.to_vec());
+        let panel = |points: &[f32]| Moment { label: String::new(), points: points.to_vec() };
+        let row = |panels: &[Moment]| (String::new(), panels.to_vec());
         assert!(draw(&[], &[0.0, 0.0]).is_err() && draw(&[row(&[])], &[0.0, 0.0]).is_err());
         assert!(draw(&[row(&[panel(&[])]), row(&[panel(&[]), panel(&[])])], &[0.0, 0.0]).is_err());
         assert!(draw(&[row(&[panel(&[1.0])])], &[0.0, 0.0]).is_err() && draw(&[row(&[panel(&[])])], &[]).is_err());

