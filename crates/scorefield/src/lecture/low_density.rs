@@ -2,12 +2,11 @@
 //!
 //! The loss of score matching is a mean over the data: what s_θ does where p is nearly 0 it never sees. Noise fills the space: at a level σ of the
 //! order of the modes' distance, points between them are common, and the score that a network learns of all levels is right there too. The
-//! error of a region is (E‖s_θ − s*‖²)^½ over points of it: draws of p_σ at the modes, and between them points of the middle third between clean draws of
-//! either mode, with noise.
-//! Their quotient is that of the errors relative to the level's own mean ‖s*‖, which is the same for both; relative to the exact score of each
-//! region it is stated beside it, but says less under noise: where the pulls of the modes cancel, any error is large relative to nothing.
+//! relative error of a region is (E‖s_θ − s*‖²/E‖s*‖²)^½ over points of it: draws of p_σ at the modes, and between them points of the middle
+//! third between clean draws of either mode, with noise. At large σ the two regions overlap, which brings the quotient towards 1; it depends on
+//! where `between` is taken to be.
 
-use super::claim::{Evidence, Experiment, Figure, Panel, plain};
+use super::claim::{Evidence, Experiment, Figure, Panel};
 use super::stage::{START, Stage};
 use crate::density::Mixture;
 use crate::diagnostic::density::{Between, between_modes};
@@ -19,7 +18,7 @@ use crate::registry::Entry;
 use crate::score::Score;
 use crate::words::number;
 
-/// The claim's own bounds: how many times larger the error is between the modes.
+/// The claim's own bounds: how many times larger the relative error is between the modes.
 const WITHOUT: f64 = 10.0;
 const WITH: f64 = 2.0;
 /// Levels at which the network that was trained with noise is looked at, and those of them at which chains pass from mode to mode: where
@@ -29,19 +28,22 @@ const JOINED: [f64; 3] = [7.0, 10.0, 20.0];
 /// Starts on [−8, 8]² farther than this from both modes lie where p is below e⁻⁸ of its peak there.
 const FAR: f64 = 4.0;
 
-/// The library's quotient as a figure: root mean square of s_θ − s* between the modes over that at them.
-fn quotient(found: &Between) -> Estimate {
-    Estimate { mean: found.ratio, standard_error: (found.interval[1] - found.interval[0]) / 4.0 }
+/// The relative error between the modes over that at them, with an interval: that of the quotient of the root mean squares of s_θ − s*,
+/// scaled, since E‖s*‖² is known far better.
+fn quotient(found: &Between) -> (Estimate, [f64; 2]) {
+    let mean = (found.between.relative / found.at.relative).sqrt();
+    let interval = found.interval.map(|end| end * mean / found.ratio);
+    (Estimate { mean, standard_error: (interval[1] - interval[0]) / 4.0 }, interval)
 }
 
-/// The same relative to the exact score of either region, in words.
-fn relative(found: &Between) -> String {
+/// What the quotient is made of, in words.
+fn parts(found: &Between) -> String {
     let [at, between] = [found.at.relative, found.between.relative].map(f64::sqrt);
     format!(
-        "Relative to ‖s*‖ of each region the error is {} at the modes and {} between them, {} times as much.",
+        "Relative error {} at the modes, {} between them; the root mean square of s_θ − s* itself is {} times as large between them.",
         number(at),
         number(between),
-        number(between / at)
+        number(found.ratio)
     )
 }
 
@@ -50,38 +52,34 @@ fn measure(stage: &mut Stage<'_>) -> Result<Evidence> {
     let (without, with) = (stage.without_noise()?, stage.with_noise()?);
     let mut evidence = Evidence {
         done: "Two networks learn the score of the lecture's mixture: one without noise, by sliced score matching, one by denoising at all noise \
-               levels. Their errors between the modes are held against those at the modes, the second's at the levels where annealed \
+               levels. Their relative errors between the modes are held against those at the modes, the second's at the levels where annealed \
                chains pass from one mode to the other."
             .to_owned(),
         ..Evidence::default()
     };
     let at = |score: &dyn Score, sigma: f64| between_modes(score, &p, sigma, n, stage.key(Purpose::Data, 800));
     let clean = at(&without.model, 0.0)?;
-    let local = (clean.between.relative / clean.at.relative).sqrt();
-    evidence.figures.extend([
-        Figure {
-            interval: clean.interval,
-            ..Figure::at_least("error between the modes over that at them, trained without noise", WITHOUT, quotient(&clean))
-        }
-        .meaning(relative(&clean)),
-        Figure::at_least("the same, each relative to the exact score of its region", WITHOUT, plain(local)),
-        outside(stage, &p)?,
-    ]);
+    let (of_clean, interval) = quotient(&clean);
+    let name = "relative error between the modes over that at them, trained without noise";
+    evidence
+        .figures
+        .extend([Figure { interval, ..Figure::at_least(name, WITHOUT, of_clean) }.meaning(parts(&clean)), outside(stage, &p)?]);
+    let first = Measurement { x: 0.9, y: of_clean.mean, interval };
     let mut dots = Vec::new();
     for sigma in LEVELS {
         let found = at(&with.model, sigma)?;
-        dots.push(Measurement { x: sigma, y: found.ratio, interval: found.interval });
+        let (of_noisy, interval) = quotient(&found);
+        dots.push(Measurement { x: sigma, y: of_noisy.mean, interval });
         if JOINED.contains(&sigma) {
-            let name = format!("error between the modes over that at them, trained with noise levels, at σ = {sigma}");
-            let figure = Figure::at_most(name, WITH, quotient(&found)).meaning(relative(&found));
-            evidence.figures.push(Figure { interval: found.interval, ..figure });
+            let name = format!("relative error between the modes over that at them, trained with noise levels, at σ = {sigma}");
+            let figure = Figure::at_most(name, WITH, of_noisy).meaning(parts(&found));
+            evidence.figures.push(Figure { interval, ..figure });
         }
     }
     let line = |y: f64| [(0.9, y), (22.0, y)];
-    let first = Measurement { x: 0.9, y: clean.ratio, interval: clean.interval };
     let picture = comparison(&Comparison {
         title: "Noise fills the gap between the modes",
-        caption: "How many times larger the error of the score is between the modes than at them, with 95 % intervals. Without noise (drawn at the \
+        caption: "How many times larger the relative error of the score is between the modes than at them, with 95 % intervals. Without noise (drawn at the \
                   left end) nothing teaches the score there; the larger σ, the more data there are between the modes.",
         theory: &[
             Series { name: "", points: &[] },
@@ -152,7 +150,7 @@ pub(super) const ENTRY: Entry<Experiment> = Entry {
     name: "low-density",
     aliases: &["density"],
     summary: "Where there are no data the learned score is wrong, and Langevin dynamics starts there",
-    formula: "(E‖s_θ − s*‖²)^½ between the modes ≫ at the modes",
+    formula: "(E‖s_θ − s*‖²/E‖s*‖²)^½ between the modes ≫ at the modes",
     source: "Song & Ermon 2019, section 3.2.1",
     value: Experiment { number: 8, measure },
 };
