@@ -6,7 +6,8 @@
 //!
 //! Accuracy against the exact value, for finite x: silu within 4 ulp; silu′ and silu″ within 4·2⁻²³ of the larger of the value and
 //! the terms that make it up, which shows only near their zeros (x ≈ −1.278 and x ≈ ±2.399). Where the true value is below the
-//! smallest normal number the error is below 2⁻¹²⁶.
+//! smallest normal number the error is below 2⁻¹²⁶. Instruction sets that fuse multiply and add give the same bits as each other, and are
+//! within 2 ulp, or 2·2⁻²³ of that larger term, of the portable twin.
 
 use crate::dispatch::{active, simd};
 use crate::elementary::sigmoid;
@@ -54,42 +55,42 @@ pub fn silu_derivatives(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
 }
 
 simd! {
-    fn silu_span(x: &[f32], y: &mut [f32]) = silu_body;
-    fn backward_span(x: &[f32], g: &[f32], gx: &mut [f32]) = backward_body;
-    fn derivatives_span(x: &[f32], d1: &mut [f32], d2: &mut [f32]) = derivatives_body;
+    fn silu_span(x: &[f32], y: &mut [f32]) = silu_body::<FUSED>;
+    fn backward_span(x: &[f32], g: &[f32], gx: &mut [f32]) = backward_body::<FUSED>;
+    fn derivatives_span(x: &[f32], d1: &mut [f32], d2: &mut [f32]) = derivatives_body::<FUSED>;
 }
 
 #[inline(always)]
-fn silu_body(x: &[f32], y: &mut [f32]) {
+fn silu_body<const FUSED: bool>(x: &[f32], y: &mut [f32]) {
     for (x, y) in x.iter().zip(y) {
-        *y = silu_of(*x);
+        *y = silu_of::<FUSED>(*x);
     }
 }
 
 #[inline(always)]
-fn backward_body(x: &[f32], g: &[f32], gx: &mut [f32]) {
+fn backward_body<const FUSED: bool>(x: &[f32], g: &[f32], gx: &mut [f32]) {
     for ((x, g), gx) in x.iter().zip(g).zip(gx) {
-        *gx = g * silu_slope(*x);
+        *gx = g * silu_slope::<FUSED>(*x);
     }
 }
 
 #[inline(always)]
-fn derivatives_body(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
+fn derivatives_body<const FUSED: bool>(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
     for ((x, d1), d2) in x.iter().zip(d1).zip(d2) {
-        let (s, one_minus_s, t) = sigmoid(*x);
+        let (s, one_minus_s, t) = sigmoid::<FUSED>(*x);
         *d1 = s * (1.0 + x * one_minus_s);
         *d2 = s * one_minus_s * (2.0 - x * t);
     }
 }
 
 #[inline(always)]
-pub(crate) fn silu_of(x: f32) -> f32 {
-    x * sigmoid(x).0
+pub(crate) fn silu_of<const FUSED: bool>(x: f32) -> f32 {
+    x * sigmoid::<FUSED>(x).0
 }
 
 #[inline(always)]
-pub(crate) fn silu_slope(x: f32) -> f32 {
-    let (s, one_minus_s, _) = sigmoid(x);
+pub(crate) fn silu_slope<const FUSED: bool>(x: f32) -> f32 {
+    let (s, one_minus_s, _) = sigmoid::<FUSED>(x);
     s * (1.0 + x * one_minus_s)
 }
 
@@ -167,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_variant_gives_the_bits_of_the_portable_twin(
+        fn every_variant_is_within_two_ulp_of_the_portable_twin_and_those_that_fuse_agree(
             pairs in prop::collection::vec((-120.0f32..120.0, -10.0f32..10.0), 0..70)
         ) {
             let (x, g): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
@@ -177,10 +178,21 @@ mod tests {
                 silu_span(simd, &x, y);
                 backward_span(simd, &x, &g, gx);
                 derivatives_span(simd, &x, d1, d2);
-                out.map(|v| bits(&v))
+                out
             };
-            for &simd in available() {
-                prop_assert_eq!(run(simd), run(Simd::PORTABLE), "{}", simd);
+            let portable = run(Simd::PORTABLE);
+            for &simd in &available()[1..] {
+                let got = run(simd);
+                prop_assert_eq!(got.clone().map(|v| bits(&v)), run(available()[1]).map(|v| bits(&v)), "{}", simd);
+                for i in 0..x.len() {
+                    let (s, c) = (sigmoid_exact(x[i].into()), sigmoid_exact((-x[i]).into()));
+                    let size = f64::from(x[i].abs());
+                    let terms = [size * s, f64::from(g[i].abs()) * s * (1.0 + size * c), s * (1.0 + size * c), s * c * (2.0 + size)];
+                    for ((got, want), terms) in got.iter().zip(&portable).zip(terms) {
+                        let off = f64::from(got[i]) - f64::from(want[i]);
+                        prop_assert!(off.abs() <= 2.0 * f64::from(f32::EPSILON) * terms + 1e-37, "{}: {} not {}", simd, got[i], want[i]);
+                    }
+                }
             }
         }
     }

@@ -36,21 +36,21 @@ pub fn backward(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
 }
 
 simd! {
-    fn forward_span(a: &[f32], b: &[f32], y: &mut [f32]) = forward_body;
-    fn backward_span(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) = backward_body;
+    fn forward_span(a: &[f32], b: &[f32], y: &mut [f32]) = forward_body::<FUSED>;
+    fn backward_span(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) = backward_body::<FUSED>;
 }
 
 #[inline(always)]
-fn forward_body(a: &[f32], b: &[f32], y: &mut [f32]) {
+fn forward_body<const FUSED: bool>(a: &[f32], b: &[f32], y: &mut [f32]) {
     for ((a, b), y) in a.iter().zip(b).zip(y) {
-        *y = silu_of(a + b);
+        *y = silu_of::<FUSED>(a + b);
     }
 }
 
 #[inline(always)]
-fn backward_body(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
+fn backward_body<const FUSED: bool>(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
     for (((a, b), g), gx) in a.iter().zip(b).zip(g).zip(gx) {
-        *gx = g * silu_slope(a + b);
+        *gx = g * silu_slope::<FUSED>(a + b);
     }
 }
 

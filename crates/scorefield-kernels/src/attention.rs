@@ -175,18 +175,18 @@ fn span_of(of: &[f32], first: usize, rows: usize, features: usize) -> Rows<'_> {
 }
 
 simd! {
-    fn softmax(p: &mut [f32], keys: usize, tokens: usize, scale: f32) = softmax_body;
+    fn softmax(p: &mut [f32], keys: usize, tokens: usize, scale: f32) = softmax_body::<FUSED>;
     fn slope(p: &[f32], s: &mut [f32], keys: usize, scale: f32) = slope_body;
 }
 
 /// Each row of `p` to e^(scale·p)/Σ over its tokens.
 #[inline(always)]
-fn softmax_body(p: &mut [f32], keys: usize, tokens: usize, scale: f32) {
+fn softmax_body<const FUSED: bool>(p: &mut [f32], keys: usize, tokens: usize, scale: f32) {
     for row in p.chunks_exact_mut(keys) {
         let (real, rest) = row.split_at_mut(tokens);
         let top = real.iter().fold(f32::NEG_INFINITY, |top, p| if *p > top { *p } else { top });
         for p in real.iter_mut() {
-            *p = exp_of_nonpositive((*p - top) * scale);
+            *p = exp_of_nonpositive::<FUSED>((*p - top) * scale);
         }
         let share = 1.0 / sum(real, |p| p);
         real.iter_mut().for_each(|p| *p *= share);

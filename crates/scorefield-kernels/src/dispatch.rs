@@ -1,9 +1,11 @@
 //! The choice of instruction set, made once at run time for all kernels.
 //!
 //! A kernel is written once, as an `#[inline(always)]` body in safe Rust over slices. `simd!` compiles that body several times, each
-//! time with other target features, and picks one of the copies by a [`Simd`]. No such body uses fused multiply-add or lets the compiler
-//! reorder a sum, so every copy gives the same bits; the copy without extra features is the portable twin. (The products in
-//! `matrix` and [`image`](crate::image) do fuse, and are dispatched by `registers!`.)
+//! time with other target features, and picks one of the copies by a [`Simd`]. No copy lets the compiler reorder a sum or fuse a
+//! multiply-add, so every one gives the same bits; the copy without extra features is the portable twin. The exception are bodies that ask
+//! for `FUSED`, which is true in every copy but the portable one: exponentials, and what is made of them, fuse multiply and add there, which
+//! halves their time; those copies give the same bits as each other, and the portable twin's to a few ulp. (The products in `matrix` and
+//! [`image`](crate::image) fuse too, and are dispatched by `registers!`.)
 //!
 //! `SCOREFIELD_SIMD=portable|avx2|avx512|neon` overrides the choice; what the machine lacks is ignored.
 
@@ -94,7 +96,8 @@ fn detect() -> Vec<Simd> {
     found
 }
 
-/// `simd! { fn name(args) -> ret = body; }` makes `name(simd: Simd, args) -> ret`, which runs the copy of `body` compiled for `simd`.
+/// `simd! { fn name(args) -> ret = body; }` makes `name(simd: Simd, args) -> ret`, which runs the copy of `body` compiled for `simd`. In `body`
+/// the constant `FUSED` says whether that copy may fuse multiply and add.
 macro_rules! simd {
     ($($(#[$attr:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;)*) => {$(
         $(#[$attr])*
@@ -104,20 +107,30 @@ macro_rules! simd {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
+                #[allow(dead_code, reason = "most bodies do not ask")]
+                const FUSED: bool = true;
                 $body($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
+                #[allow(dead_code, reason = "most bodies do not ask")]
+                const FUSED: bool = true;
                 $body($($arg),*)
             }
             #[cfg(target_arch = "aarch64")]
             #[target_feature(enable = "neon")]
             fn neon($($arg: $ty),*) $(-> $ret)? {
+                #[allow(dead_code, reason = "most bodies do not ask")]
+                const FUSED: bool = true;
                 $body($($arg),*)
             }
             match simd.variant() {
-                Variant::Portable => $body($($arg),*),
+                Variant::Portable => {
+                    #[allow(dead_code, reason = "most bodies do not ask")]
+                    const FUSED: bool = false;
+                    $body($($arg),*)
+                }
                 // SAFETY: the only thing asked of the caller is that the processor has the features above. `detect` is the only
                 // maker of this `Simd`, and makes it only where they were all found.
                 #[cfg(target_arch = "x86_64")]

@@ -101,10 +101,10 @@ simd! {
         }
     };
     fn straight(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |_| 1.0);
-    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, silu_slope);
-    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::softplus(u)[1]);
-    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::tanh(u)[1]);
-    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::gelu(u)[1]);
+    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, silu_slope::<FUSED>);
+    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::softplus::<FUSED>(u)[1]);
+    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::tanh::<FUSED>(u)[1]);
+    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::gelu::<FUSED>(u)[1]);
     fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body;
 }
 

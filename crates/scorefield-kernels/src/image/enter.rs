@@ -108,13 +108,13 @@ simd! {
     fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
         |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| u);
     fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, silu_of);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, silu_of::<FUSED>);
     fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::softplus(u)[0]);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::softplus::<FUSED>(u)[0]);
     fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::tanh(u)[0]);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::tanh::<FUSED>(u)[0]);
     fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::gelu(u)[0]);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::gelu::<FUSED>(u)[0]);
 }
 
 #[inline(always)]

@@ -13,6 +13,8 @@
 //! instruction set a result depends neither on the number of threads nor, forward, on the other points: every number of a product is
 //! one sum in order. Gradients of parameters are summed in groups that only the shapes fix.
 
+use crate::share::attend;
+
 mod axes;
 mod backward;
 mod chain;
@@ -33,7 +35,14 @@ const SHARED: usize = 1 << 20;
 
 /// Runs `work`, which forks several times: on the pool if it is to be shared, so that a thread from outside waits once only.
 fn on_pool(shared: bool, work: impl FnOnce() + Send) {
-    if shared { rayon::scope(|_| work()) } else { work() }
+    if shared {
+        rayon::scope(|_| {
+            attend();
+            work();
+        });
+    } else {
+        work();
+    }
 }
 
 /// The activation between layers.
