@@ -37,11 +37,12 @@ pub(crate) fn exp_of_nonpositive(x: f64) -> f64 {
     let shifted = clamped.mul_add(LOG2_E, ROUND);
     let k = shifted - ROUND;
     let r = k.mul_add(-LN2_LOW, k.mul_add(-LN2_HIGH, clamped));
-    let mut p = EXP[0];
-    for c in &EXP[1..] {
-        p = p.mul_add(r, *c);
-    }
-    let y = p.mul_add(r * r, r) + 1.0;
+    // In pairs (Estrin's scheme), so that fewer operations wait for each other.
+    let (r2, r4) = (r * r, (r * r) * (r * r));
+    let a = EXP[0].mul_add(r, EXP[1]).mul_add(r2, EXP[2].mul_add(r, EXP[3]));
+    let c = EXP[4].mul_add(r, EXP[5]).mul_add(r2, EXP[6].mul_add(r, EXP[7]));
+    let e = EXP[8].mul_add(r, EXP[9]).mul_add(r2, EXP[10].mul_add(r, EXP[11]));
+    let y = a.mul_add(r4, c).mul_add(r4, e).mul_add(r2, 1.0 + r);
     let power = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(1023) << 52;
     let y = y * f64::from_bits(power);
     if x < -708.0 { 0.0 } else { y }
