@@ -14,17 +14,19 @@
 //! Models from elsewhere take their points and levels in other ways: see [`Conditioning`].
 
 mod conditioning;
+mod still;
 mod timesteps;
 
 pub use conditioning::Conditioning;
 pub use timesteps::{BetaSchedule, Betas, Prediction, Timesteps};
 
 use self::conditioning::Factors;
+use self::still::Still;
 use crate::data::EventShape;
 use crate::jet::{Jet, Order, Value};
 use crate::levels::Regime;
 use crate::net::{Network, Output};
-use crate::score::{Evaluation, Score, ScoreJvp, trace_along};
+use crate::score::{Evaluation, Score, ScoreJvp, score_rows_in_tensors, trace_along};
 use crate::tensor::{Device, Tensor, by_point, is_cpu, matrix, numbers, repeated, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
@@ -47,6 +49,7 @@ pub struct Model {
     precondition: Precondition,
     event: EventShape,
     device: Device,
+    still: Still,
 }
 
 impl Clone for Model {
@@ -57,6 +60,7 @@ impl Clone for Model {
             precondition: self.precondition.clone(),
             event: self.event.clone(),
             device: self.device.clone(),
+            still: Still::default(),
         }
     }
 }
@@ -69,7 +73,7 @@ impl Model {
     pub fn new(net: Box<dyn Network>, precondition: Precondition, event: EventShape, device: &Device) -> Self {
         assert_eq!(precondition.mean.len(), event.len(), "the mean has the data's dimension");
         let mean = matrix(precondition.mean.clone(), 1, event.len(), device);
-        Self { net, mean, precondition, event, device: device.clone() }
+        Self { net, mean, precondition, event, device: device.clone(), still: Still::default() }
     }
 
     /// The network inside.
@@ -79,6 +83,7 @@ impl Model {
 
     /// The network inside, to change its parameters.
     pub fn net_mut(&mut self) -> &mut dyn Network {
+        self.still = Still::default();
         &mut *self.net
     }
 
@@ -153,6 +158,12 @@ impl Score for Model {
             Output::Energy => self.net.gradient(input, &f.c_noise).neg(),
         };
         field * f.out - z * f.skip
+    }
+
+    fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
+        if !self.still.score(&*self.net, &self.precondition, &self.device, x, sigma as f32, out) {
+            score_rows_in_tensors(self, x, sigma, out);
+        }
     }
 
     /// A perceptron on the CPU keeps one core busy with few rows; several cores have to wait for each other in each of its layers.
@@ -271,6 +282,27 @@ mod tests {
         for j in 0..2 {
             let expected = [1.0, -1.0][j] + data * data / total * z[j] + sigma * data / total.sqrt() * f[j];
             assert!((d[j] - expected).abs() < 1e-5, "{} against {expected}", d[j]);
+        }
+    }
+
+    #[test]
+    fn rows_are_those_of_tensors_also_after_a_change_of_the_parameters() {
+        for (net, regime, sigmas) in
+            [("plain-mlp", Regime::Noisy, [0.1, 3.0]), ("plain-mlp", Regime::Clean, [0.0; 2]), ("mlp", Regime::Noisy, [0.1, 3.0])]
+        {
+            let mut m = model(net, regime, 0.5);
+            let x: Vec<f64> = Key::new(3, Purpose::Data).normal(0, 7, 2).into_iter().map(f64::from).collect();
+            for scale in [1.0, 0.5] {
+                m.net_mut().visit_mut(&mut |_, p| p.update(|w| w * scale));
+                for sigma in sigmas {
+                    let [mut got, mut want] = [[0.0; 14]; 2];
+                    m.score_rows(&x, sigma, &mut got);
+                    score_rows_in_tensors(&m, &x, sigma, &mut want);
+                    assert!(want.iter().any(|s| s.abs() > 0.1));
+                    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 2e-6 * (1.0 + b.abs() + 1.0 / sigma.max(0.1));
+                    assert!(got.iter().zip(&want).all(near), "{net} at {sigma}: {got:?}, not {want:?}");
+                }
+            }
         }
     }
 

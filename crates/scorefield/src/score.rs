@@ -34,8 +34,7 @@ pub trait Score: Send + Sync {
     /// # Panics
     /// If `x` and `out` are not as long as each other, or no whole number of rows.
     fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
-        let n = x.len() / self.dim();
-        widen(self.score(single(x, self.dim(), &self.device()), &repeated(sigma as f32, n, &self.device())), out);
+        score_rows_in_tensors(self, x, sigma, out);
     }
 
     /// As [`Score::score_rows`], row i at noise level `sigma[i]`.
@@ -148,6 +147,12 @@ pub trait LogDensity: Score {
     /// # Panics
     /// As [`Score::score_rows`]; if `log_prob` is not `[n]`.
     fn log_prob_rows(&self, x: &[f64], sigma: f64, log_prob: &mut [f64], score: &mut [f64]);
+}
+
+/// [`Score::score_rows`] through [`Score::score`], for scores that have a shorter way only sometimes.
+pub(crate) fn score_rows_in_tensors<S: Score + ?Sized>(score: &S, x: &[f64], sigma: f64, out: &mut [f64]) {
+    let n = x.len() / score.dim();
+    widen(score.score(single(x, score.dim(), &score.device()), &repeated(sigma as f32, n, &score.device())), out);
 }
 
 /// Rows as a tensor of single precision.

@@ -72,7 +72,8 @@ unsafe fn over_rows<V: Lanes, const N: usize>(
             } else if V::ROWS >= 8 && left >= 8 {
                 tile::<V, 8, N>(begin, rows, from, a_stride, b, b_stride, to, c_stride);
                 i += 8;
-            } else if V::ROWS < 8 && left >= 6 {
+            // Eight are 4 and 4: two rows alone wait for each of their additions.
+            } else if V::ROWS < 8 && left >= 6 && left != 8 {
                 tile::<V, 6, N>(begin, rows, from, a_stride, b, b_stride, to, c_stride);
                 i += 6;
             } else if left >= 4 {

@@ -60,7 +60,8 @@ unsafe fn over_rows<V: Lanes, const N: usize>(a: Rows<'_>, panel: *const f32, st
             } else if V::ROWS >= 8 && left >= 8 {
                 tile::<V, 8, N>(k, from, a_stride, panel, start, to, c_stride);
                 i += 8;
-            } else if V::ROWS < 8 && left >= 6 {
+            // Eight are 4 and 4: two rows alone wait for each of their additions.
+            } else if V::ROWS < 8 && left >= 6 && left != 8 {
                 tile::<V, 6, N>(k, from, a_stride, panel, start, to, c_stride);
                 i += 6;
             } else if left >= 4 {

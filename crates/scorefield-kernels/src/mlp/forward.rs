@@ -21,7 +21,21 @@ pub fn forward(plan: &Plan<'_>, inputs: &Inputs<'_>, out: &mut [f32], tape: Opti
     forward_on(active(), plan, inputs, out, tape);
 }
 
+/// [`forward`] without a tape, on the calling thread however much there is to do: for callers that keep the other threads busy themselves. A
+/// thread that helps with a small pass has to fetch the weights from another core's cache, which takes as long.
+///
+/// # Panics
+/// As [`forward`].
+pub fn forward_alone(plan: &Plan<'_>, inputs: &Inputs<'_>, out: &mut [f32]) {
+    run(active(), plan, inputs, out, None, false);
+}
+
 pub(super) fn forward_on(simd: Simd, plan: &Plan<'_>, inputs: &Inputs<'_>, out: &mut [f32], tape: Option<&mut Vec<f32>>) {
+    let shared = Layout::new(plan).multiply_adds() > super::SHARED;
+    run(simd, plan, inputs, out, tape, shared);
+}
+
+fn run(simd: Simd, plan: &Plan<'_>, inputs: &Inputs<'_>, out: &mut [f32], tape: Option<&mut Vec<f32>>, shared: bool) {
     let layout = Layout::new(plan);
     check(&layout, plan, inputs, out.len());
     let tape = tape.map(|tape| {
@@ -31,7 +45,6 @@ pub(super) fn forward_on(simd: Simd, plan: &Plan<'_>, inputs: &Inputs<'_>, out: 
     if layout.points == 0 {
         return;
     }
-    let shared = layout.multiply_adds() > super::SHARED;
     super::on_pool(shared, || {
         let all = 1..layout.layers() + 1;
         scratch::with([packed_len(&layout, all.clone()), axes::columns_len(&layout)], |[space, columns]| {

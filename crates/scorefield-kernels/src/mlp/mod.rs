@@ -28,7 +28,7 @@ mod sums;
 mod tests;
 
 pub use backward::backward;
-pub use forward::forward;
+pub use forward::{forward, forward_alone};
 
 /// Multiply-adds from which on a pass is shared among threads: some thirty microseconds.
 const SHARED: usize = 1 << 20;

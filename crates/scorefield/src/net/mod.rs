@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::jet::{Jet, Order, Value};
 use crate::key::Key;
 use crate::registry::Entry;
-use crate::tensor::{Device, Tensor, by_point, unit_vectors};
+use crate::tensor::{Device, Layers, Tensor, by_point, unit_vectors};
 
 /// What a network's output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,16 @@ pub trait Forward: Parameters + Clone + Send + Sync + 'static {
         None
     }
 
+    /// The layers in one piece, where that is all that the network is but for what [`Forward::level`] adds to the first of them.
+    fn layers(&self) -> Option<Layers> {
+        None
+    }
+
+    /// What the noise levels `c` `[n]` add to the first layer, `[n, width]`; `None` for nothing. Of networks with [`Forward::layers`].
+    fn level(&self, _c: &Tensor<1>) -> Option<Tensor<2>> {
+        None
+    }
+
     /// Of an energy: ∂F/∂x, `[n, d]`, differentiable by the parameters. By jets along the d unit directions unless the network knows a
     /// shorter way.
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {
@@ -78,6 +88,10 @@ pub trait Network: Parameters + Send + Sync {
     fn jet(&self, x: Jet, c: &Tensor<1>) -> Jet;
     /// Of a score: F and its derivatives ∂F_j/∂x_j, `[n, d]` each, if there is a short way to them.
     fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)>;
+    /// The layers in one piece, where that is all that the network is but for what [`Network::level`] adds to the first of them.
+    fn layers(&self) -> Option<Layers>;
+    /// What the noise levels `c` `[n]` add to the first layer, `[n, width]`; `None` for nothing. Of networks with [`Network::layers`].
+    fn level(&self, c: &Tensor<1>) -> Option<Tensor<2>>;
     /// Of an energy: ∂F/∂x, `[n, d]`.
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
     /// What the output is.
@@ -97,6 +111,14 @@ impl<N: Forward> Network for N {
 
     fn diagonal(&self, x: Tensor<2>, c: &Tensor<1>) -> Option<(Tensor<2>, Tensor<2>)> {
         Forward::diagonal(self, x, c)
+    }
+
+    fn layers(&self) -> Option<Layers> {
+        Forward::layers(self)
+    }
+
+    fn level(&self, c: &Tensor<1>) -> Option<Tensor<2>> {
+        Forward::level(self, c)
     }
 
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2> {

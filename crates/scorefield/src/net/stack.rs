@@ -5,7 +5,7 @@ use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::jet::{Function, Jet, Order, Value};
 use crate::key::Key;
-use crate::tensor::{Device, Rows, Tensor, perceptron, perceptron_diagonal, times_rows};
+use crate::tensor::{Device, Layers, Rows, Tensor, perceptron, perceptron_diagonal, times_rows};
 
 /// Coordinates whose derivatives [`Forward::diagonal`] computes at once: with all of them a point's rows stay in a core's own cache.
 const AXES: usize = 128;
@@ -46,11 +46,6 @@ impl Stack {
     pub fn least(settings: &NetSettings, event: &EventShape) -> Least {
         let (d, width, depth) = (event.len() as u64, settings.width as u64, settings.depth as u64);
         Least { parameters: d * width + depth.saturating_sub(1) * width * width, row: d + depth * width }
-    }
-
-    /// What the noise level adds to the first layer, `[n, width]`.
-    fn level(&self, c: &Tensor<1>) -> Option<Tensor<2>> {
-        self.level.as_ref().map(|(embedding, layer)| layer.apply(embedding.apply(c)))
     }
 
     /// The layers in one fused pass, where there is one for these tensors: as [`Stack::forward`], to rounding.
@@ -122,6 +117,14 @@ impl Forward for Stack {
             .map(|first| perceptron_diagonal(&widths, params.clone(), x.clone(), level.clone(), first, at_once.min(d - first)));
         let (mut values, diagonal): (Vec<_>, Vec<_>) = parts.collect::<Option<Vec<_>>>()?.into_iter().unzip();
         Some((values.swap_remove(0), Tensor::cat(diagonal, 1)))
+    }
+
+    fn layers(&self) -> Option<Layers> {
+        Layers::new(self.widths(), self.flat())
+    }
+
+    fn level(&self, c: &Tensor<1>) -> Option<Tensor<2>> {
+        self.level.as_ref().map(|(embedding, layer)| layer.apply(embedding.apply(c)))
     }
 
     /// The layers once forward and once backward, written out so that the result can be differentiated by the parameters.

@@ -11,6 +11,7 @@ mod fused;
 mod gradient;
 mod image;
 mod image_layer;
+mod layers;
 mod perceptron;
 
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
@@ -23,6 +24,7 @@ pub use fused::{Activation, activation, add_silu, layer_norm};
 pub use gradient::{gradients, leaf};
 pub use image::{Image, Window, correlate};
 pub use image_layer::{LayerPlan, NormPlan, SizePlan, Weights, image_layer};
+pub use layers::Layers;
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 
 /// An `[n, d]` tensor from row-major numbers.
