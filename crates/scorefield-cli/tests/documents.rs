@@ -52,6 +52,7 @@ fn every_verb_answers_with_a_document_of_its_own() {
         (&["runs"], &["runs"]),
         (&["completions", "bash"], &["script"]),
         (&["bench", "--only", "mlp", "--seconds", "0.001"], &["mlp", "fma_peak_gflops"]),
+        (&["bench", "--only", "mlp,kernels", "--seconds", "0.000001"], &["mlp", "kernels", "fma_peak_gflops", "only"]),
         (
             &["bench", "--only", "objectives-peers", "--case", "sliced-128", "--steps", "1"],
             &["seconds_per_step", "steps", "parameters", "gflops", "fma_peak_gflops", "share_of_peak"],

@@ -28,7 +28,7 @@ Examples:
   scorefield bench --only objectives-peers --case sliced-1024 --json      one step as other libraries take it
   scorefield bench --only unet --case small                               a U-Net's forward pass and training step
   scorefield bench --only mcmc                                            effective draws a second of Markov chains
-  scorefield bench --only kernels                                         against the processor's peak and its memory's";
+  scorefield bench --only unet,kernels,mlp                                against the processor's peak and its memory's";
 
 /// What may be measured.
 const PARTS: &[&str] = &["mlp", "objectives", "objectives-peers", "unet", "langevin", "mcmc", "kernels"];
@@ -43,9 +43,9 @@ const SECONDS_QUICK: f64 = 0.12;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Bench {
-    /// Measure only this [default: mlp and objectives]
-    #[arg(long, value_name = "NAME", value_parser = Offered::new(PARTS.iter().copied()))]
-    only: Option<String>,
+    /// Measure only this, or these, with commas between [default: mlp,objectives]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = Offered::new(PARTS.iter().copied()))]
+    only: Vec<String>,
     /// Of objectives-peers: which step; of unet: which size [default: small]; of mcmc: which chains [default: all]
     #[arg(long, value_name = "CASE", value_parser = Offered::new(cases()))]
     case: Option<String>,
@@ -76,21 +76,28 @@ pub fn run(args: &Bench, session: &Session) -> Result<Answer> {
         return Err(Error::setting("--seconds", "a positive number, at most 3600", seconds));
     }
     args.check()?;
-    match args.only.as_deref() {
-        None => {
-            let first = passes(seconds, session)?;
-            let second = objectives(args, seconds, session)?;
-            let mut fields = first.fields;
-            fields.extend(second.fields);
-            Ok(Answer { text: format!("{}\n{}", first.text, second.text), fields, ..Answer::default() })
+    let parts = args.parts();
+    let mut all = Answer::default();
+    for part in &parts {
+        let answer = one(part, args, seconds, session)?;
+        if !all.text.is_empty() {
+            all.text.push('\n');
         }
-        Some("mlp") => passes(seconds, session),
-        Some("objectives") => objectives(args, seconds, session),
-        Some("objectives-peers") => peers(args, session),
-        Some("unet") => unet::run(args.case.as_deref().unwrap_or(unet::DEFAULT), seconds, session),
-        Some(only @ ("langevin" | "mcmc")) => samplers::run(only, args.case.as_deref(), session),
-        Some("kernels") => Ok(kernels::run(seconds)),
-        Some(other) => Err(unknown("--only", other, PARTS)),
+        all.text += &answer.text;
+        all.fields.extend(answer.fields);
+    }
+    Ok(if parts.len() > 1 { all.with("only", parts.join(",")) } else { all })
+}
+
+fn one(part: &str, args: &Bench, seconds: f64, session: &Session) -> Result<Answer> {
+    match part {
+        "mlp" => passes(seconds, session),
+        "objectives" => objectives(args, seconds, session),
+        "objectives-peers" => peers(args, session),
+        "unet" => unet::run(args.case.as_deref().unwrap_or(unet::DEFAULT), seconds, session),
+        "langevin" | "mcmc" => samplers::run(part, args.case.as_deref(), session),
+        "kernels" => Ok(kernels::run(seconds)),
+        other => Err(unknown("--only", other, PARTS)),
     }
 }
 
@@ -101,26 +108,32 @@ fn cases() -> impl Iterator<Item = &'static str> {
 }
 
 impl Bench {
+    fn parts(&self) -> Vec<&str> {
+        if self.only.is_empty() { vec!["mlp", "objectives"] } else { self.only.iter().map(String::as_str).collect() }
+    }
+
     /// Before the work: flags of another part, files that could not be written.
     fn check(&self) -> Result<()> {
-        let only = self.only.as_deref();
-        let peers = only == Some("objectives-peers");
-        let has_cases = only.is_some_and(|only| ["objectives-peers", "unet", "langevin", "mcmc"].contains(&only));
-        let grid = only.is_none_or(|only| only == "objectives");
+        let parts = self.parts();
+        let peers = parts.contains(&"objectives-peers");
+        let with_cases = parts.iter().filter(|part| ["objectives-peers", "unet", "langevin", "mcmc"].contains(part)).count();
+        // Each of these parts has cases of its own.
+        let has_cases = with_cases == 1;
+        let grid = parts.contains(&"objectives");
         let given = [
-            ("--case", self.case.is_some(), has_cases, "--only objectives-peers, unet, langevin or mcmc"),
+            ("--case", self.case.is_some(), has_cases, "one of --only objectives-peers, unet, langevin and mcmc"),
             ("--steps", self.steps.is_some(), peers, "--only objectives-peers"),
             ("--picture", self.picture.is_some(), grid, "--only objectives"),
             ("--markdown", self.markdown.is_some(), grid, "--only objectives"),
         ];
-        if let Some(only) = only.filter(|only| !PARTS.contains(only)) {
-            return Err(unknown("--only", only, PARTS));
+        if let Some(part) = parts.iter().find(|part| !PARTS.contains(part)) {
+            return Err(unknown("--only", part, PARTS));
         }
         if let Some((flag, .., part)) = given.iter().find(|(_, given, belongs, _)| *given && !belongs) {
             return Err(Error::setting(
                 *flag,
                 format!("{part} beside it"),
-                only.map_or("no --only".to_owned(), |o| format!("--only {o}")),
+                if self.only.is_empty() { "no --only".to_owned() } else { format!("--only {}", self.only.join(",")) },
             ));
         }
         if let Some(path) = &self.picture {
