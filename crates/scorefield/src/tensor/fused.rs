@@ -44,7 +44,7 @@ pub(crate) struct Derivative {
 }
 
 /// The kernels compute in f32, in main memory; anything else is composed.
-pub(super) fn has_kernels(t: &Tensor<2>) -> bool {
+pub(super) fn has_kernels<const D: usize>(t: &Tensor<D>) -> bool {
     is_cpu(&t.device()) && t.dtype() == DType::F32
 }
 

@@ -1,6 +1,7 @@
 //! The layers of [`perceptron`](super::perceptron) with weights that no longer change, from plain numbers to plain numbers.
 
-use super::{Tensor, numbers, perceptron};
+use super::fused::has_kernels;
+use super::{Tensor, numbers};
 use scorefield_kernels::mlp::{Activation, Inputs, Lines, Order, Plan, forward, forward_alone};
 
 /// Operations, half a millisecond of one core, up to which an evaluation stays on it: as a rule it is of one of many blocks of a sample, and the
@@ -17,8 +18,7 @@ pub struct Layers {
 impl Layers {
     /// From weights as [`perceptron`] takes them; `None` where it has no kernel for them.
     pub fn new(widths: Vec<usize>, params: Vec<Tensor<1>>) -> Option<Self> {
-        let has_kernel = params.iter().all(perceptron::has_kernel);
-        has_kernel.then(|| Self { widths, params: numbers(Tensor::cat(params, 0)) })
+        params.iter().all(has_kernels).then(|| Self { widths, params: numbers(Tensor::cat(params, 0)) })
     }
 
     /// The outputs `[n, d_L]` at `x` `[n, d₀]`, with `level` `[d₁]` added before the first activation of each row (empty: nothing).

@@ -4,7 +4,7 @@
 //! main memory; [`perceptron`] answers `None` elsewhere, and the network is composed of single operations.
 
 use super::fused::{has_kernels, like, view};
-use super::{DType, Device, Tensor, by_point, is_cpu};
+use super::{Device, Tensor, by_point};
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
@@ -88,11 +88,6 @@ fn evaluate(plan: Plan, params: Vec<Tensor<1>>, x: Tensor<2>, v: Tensor<2>, leve
         plan,
         Tape::default(),
     )))
-}
-
-/// Whether the kernel takes a weight of this kind.
-pub(super) fn has_kernel(weight: &Tensor<1>) -> bool {
-    is_cpu(&weight.device()) && weight.dtype() == DType::F32
 }
 
 fn empty(device: &Device) -> Tensor<2> {
