@@ -1,4 +1,4 @@
-//! The layers of [`perceptron`](super::perceptron) with weights that no longer change, from plain numbers to plain numbers.
+//! The layers of [`perceptron`](fn@super::perceptron) with weights that no longer change, from plain numbers to plain numbers.
 
 use super::fused::has_kernels;
 use super::{Tensor, numbers};
@@ -16,7 +16,7 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// From weights as [`perceptron`] takes them; `None` where it has no kernel for them.
+    /// From weights as [`perceptron`](fn@super::perceptron) takes them; `None` where it has no kernel for them.
     pub fn new(widths: Vec<usize>, params: Vec<Tensor<1>>) -> Option<Self> {
         params.iter().all(has_kernels).then(|| Self { widths, params: numbers(Tensor::cat(params, 0)) })
     }
