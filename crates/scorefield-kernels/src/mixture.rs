@@ -158,8 +158,9 @@ fn rows<const D: usize>(
 /// x `[n ≤ 32, d]` to `[d, 32]`; what is missing is 0.
 #[inline(always)]
 fn to_columns(x: &[f64], d: usize, columns: &mut [[f64; LANES]]) {
-    if x.len() == LANES * d {
-        for (j, column) in columns.iter_mut().enumerate() {
+    if let Some(x) = x.get(..LANES * d) {
+        // `x` and `d` of known lengths, where `d` is known: no bounds to check, so whole registers are shuffled.
+        for (j, column) in columns[..d].iter_mut().enumerate() {
             for l in 0..LANES {
                 column[l] = x[l * d + j];
             }
@@ -176,7 +177,8 @@ fn to_columns(x: &[f64], d: usize, columns: &mut [[f64; LANES]]) {
 
 #[inline(always)]
 fn to_rows(columns: &[[f64; LANES]], d: usize, x: &mut [f64]) {
-    if x.len() == LANES * d {
+    if let Some(x) = x.get_mut(..LANES * d) {
+        let columns = &columns[..d];
         for l in 0..LANES {
             for j in 0..d {
                 x[l * d + j] = columns[j][l];
@@ -339,8 +341,8 @@ fn join(log: &[f64; LANES], u: &[[f64; LANES]], top: &mut [f64; LANES], total: &
     let (mut old, mut new) = ([0.0; LANES], [0.0; LANES]);
     for l in 0..LANES {
         let less = log[l] < top[l];
-        // Of the two factors exp(M − M') and exp(ℓ − M') one is 1.
-        let e = exp_of_nonpositive(if less { log[l] - top[l] } else { top[l] - log[l] });
+        // Of the two factors exp(M − M') and exp(ℓ − M') one is 1. Without a choice in the argument, or a compiler makes an exponential for each.
+        let e = exp_of_nonpositive(-(log[l] - top[l]).abs());
         old[l] = if less { 1.0 } else { e };
         new[l] = if less { e } else { 1.0 };
         top[l] = if less { top[l] } else { log[l] };
