@@ -111,7 +111,7 @@ pub(super) fn block_rows(d: usize, evaluation: Evaluation) -> u64 {
         // What keeps the registers of a matrix product full, and its operands in the cache of a core.
         Evaluation::InBlocks => (1 << 13, 64, 128),
         // What a few buffers of stay in the cache of a core.
-        Evaluation::Apart => (1 << 11, 16, 256),
+        Evaluation::Apart => (1 << 11, 16, 512),
     };
     (numbers / d.max(1)).clamp(least, most).next_power_of_two() as u64
 }
@@ -276,7 +276,7 @@ mod tests {
         let sampler = Annealed { levels, steps_per_level: 4, epsilon: 0.1, denoise: true };
         let mut all = Counting { told: 0, done: 0, stop_at: u64::MAX };
         draw(&p, &sampler, &request(1000, 0), &mut all).unwrap();
-        // 1,000 rows are cut finer than into blocks of 256: sixteen of at most 64, 13 steps each.
+        // 1,000 rows are cut finer than into blocks of 512: sixteen of at most 64, 13 steps each.
         assert_eq!((all.told, all.done), (16 * 13, 1000));
         let mut some = Counting { told: 0, done: 0, stop_at: 5 };
         let stopped = draw(&p, &sampler, &request(100_000, 0), &mut some);
