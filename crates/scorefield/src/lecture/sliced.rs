@@ -24,8 +24,8 @@ const LAWS: [Law; 2] = [Law::Gaussian, Law::Rademacher];
 const PROJECTIONS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// Points at which directions are drawn again and again.
 const POINTS: usize = 16;
-/// Standard errors that the mean over directions may be off.
-const BIAS: f64 = 3.0;
+/// A bias that would be noticed, in standard deviations of the loss over one direction.
+const BIAS: f64 = 0.1;
 /// E‖s_θ − s*‖²/E‖s*‖² that a trained network is held to.
 const LEARNED: f64 = 0.03;
 
@@ -72,11 +72,12 @@ fn variance(stage: &mut Stage<'_>, evidence: &mut Evidence) -> Result<()> {
             if count == 1 {
                 let off: Vec<f64> = losses.iter().enumerate().map(|(row, loss)| loss - exact[row % POINTS]).collect();
                 let Estimate { mean, standard_error } = Estimate::mean(&off);
+                let deviation = standard_error * (off.len() as f64).sqrt();
                 evidence.figures.push(
-                    Figure::within(
-                        format!("bias of one {} direction, in standard errors", law.word()),
+                    Figure::statistical(
+                        format!("bias of one {} direction, in standard deviations", law.word()),
                         0.0,
-                        Estimate { mean: mean / standard_error, standard_error: 1.0 },
+                        Estimate { mean: mean / deviation, standard_error: standard_error / deviation },
                         BIAS,
                     )
                     .meaning(format!("The mean loss less tr J + ½‖s‖² at the same points, over {} draws.", losses.len())),
