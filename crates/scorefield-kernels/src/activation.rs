@@ -10,7 +10,8 @@
 //! within 2 ulp, or 2·2⁻²³ of that larger term, of the portable twin.
 
 use crate::dispatch::{active, simd};
-use crate::elementary::sigmoid;
+use crate::elementary::TOGETHER;
+use crate::pointwise::{Pointwise, Silu, SiluJet, over};
 use crate::share::{SPAN, is_worth_sharing};
 use rayon::prelude::*;
 
@@ -55,43 +56,21 @@ pub fn silu_derivatives(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
 }
 
 simd! {
-    fn silu_span(x: &[f32], y: &mut [f32]) = silu_body::<FUSED>;
-    fn backward_span(x: &[f32], g: &[f32], gx: &mut [f32]) = backward_body::<FUSED>;
+    fn silu_span(x: &[f32], y: &mut [f32]) = |x, y| over([x], y, |[x]| x, Silu::<FUSED, 0>, |_, y| y);
+    fn backward_span(x: &[f32], g: &[f32], gx: &mut [f32]) = |x, g, gx| over([x, g], gx, |[x, _]| x, Silu::<FUSED, 1>, |[_, g], slope| g * slope);
     fn derivatives_span(x: &[f32], d1: &mut [f32], d2: &mut [f32]) = derivatives_body::<FUSED>;
 }
 
 #[inline(always)]
-fn silu_body<const FUSED: bool>(x: &[f32], y: &mut [f32]) {
-    for (x, y) in x.iter().zip(y) {
-        *y = silu_of::<FUSED>(*x);
-    }
-}
-
-#[inline(always)]
-fn backward_body<const FUSED: bool>(x: &[f32], g: &[f32], gx: &mut [f32]) {
-    for ((x, g), gx) in x.iter().zip(g).zip(gx) {
-        *gx = g * silu_slope::<FUSED>(*x);
-    }
-}
-
-#[inline(always)]
 fn derivatives_body<const FUSED: bool>(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
-    for ((x, d1), d2) in x.iter().zip(d1).zip(d2) {
-        let (s, one_minus_s, t) = sigmoid::<FUSED>(*x);
-        *d1 = s * (1.0 + x * one_minus_s);
-        *d2 = s * one_minus_s * (2.0 - x * t);
+    let ((xs, x), (d1s, d1), (d2s, d2)) =
+        (x.as_chunks::<TOGETHER>(), d1.as_chunks_mut::<TOGETHER>(), d2.as_chunks_mut::<TOGETHER>());
+    for ((x, d1), d2) in xs.iter().zip(d1s).zip(d2s) {
+        SiluJet::<FUSED>.many(x, |i, [_, slope, bend, _]| (d1[i], d2[i]) = (slope, bend));
     }
-}
-
-#[inline(always)]
-pub(crate) fn silu_of<const FUSED: bool>(x: f32) -> f32 {
-    x * sigmoid::<FUSED>(x).0
-}
-
-#[inline(always)]
-pub(crate) fn silu_slope<const FUSED: bool>(x: f32) -> f32 {
-    let (s, one_minus_s, _) = sigmoid::<FUSED>(x);
-    s * (1.0 + x * one_minus_s)
+    for ((x, d1), d2) in x.iter().zip(d1).zip(d2) {
+        [_, *d1, *d2, _] = SiluJet::<FUSED>.one(*x);
+    }
 }
 
 #[cfg(test)]

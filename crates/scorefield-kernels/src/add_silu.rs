@@ -2,8 +2,8 @@
 //!
 //! The sum is rounded once, as the separate addition would round it, so the result equals `silu` of the rounded sum to the bit.
 
-use crate::activation::{silu_of, silu_slope};
 use crate::dispatch::{active, simd};
+use crate::pointwise::{Silu, over};
 use crate::share::{SPAN, is_worth_sharing};
 use rayon::prelude::*;
 
@@ -36,22 +36,9 @@ pub fn backward(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
 }
 
 simd! {
-    fn forward_span(a: &[f32], b: &[f32], y: &mut [f32]) = forward_body::<FUSED>;
-    fn backward_span(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) = backward_body::<FUSED>;
-}
-
-#[inline(always)]
-fn forward_body<const FUSED: bool>(a: &[f32], b: &[f32], y: &mut [f32]) {
-    for ((a, b), y) in a.iter().zip(b).zip(y) {
-        *y = silu_of::<FUSED>(a + b);
-    }
-}
-
-#[inline(always)]
-fn backward_body<const FUSED: bool>(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
-    for (((a, b), g), gx) in a.iter().zip(b).zip(g).zip(gx) {
-        *gx = g * silu_slope::<FUSED>(a + b);
-    }
+    fn forward_span(a: &[f32], b: &[f32], y: &mut [f32]) = |a, b, y| over([a, b], y, |[a, b]| a + b, Silu::<FUSED, 0>, |_, y| y);
+    fn backward_span(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) =
+        |a, b, g, gx| over([a, b, g], gx, |[a, b, _]| a + b, Silu::<FUSED, 1>, |[_, _, g], slope| g * slope);
 }
 
 #[cfg(test)]

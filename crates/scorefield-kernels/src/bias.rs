@@ -3,8 +3,8 @@
 //! Forward y = x + b or y = silu(x + b), with x `[n, d]` and b `[d]`. Backward gx = g·silu′(x + b) and gb = Σ over rows of gx. The sum runs
 //! within blocks of 64 rows from the top, then over the blocks in order, so it does not depend on the number of threads.
 
-use crate::activation::{silu_of, silu_slope};
 use crate::dispatch::{active, simd};
+use crate::pointwise::{Silu, over};
 use crate::share::{SPAN, is_worth_sharing};
 use rayon::prelude::*;
 
@@ -110,9 +110,7 @@ fn add_body(x: &[f32], b: &[f32], y: &mut [f32]) {
 fn silu_body<const FUSED: bool>(x: &[f32], b: &[f32], y: &mut [f32]) {
     let d = b.len().max(1);
     for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
-        for ((x, b), y) in x.iter().zip(b).zip(y) {
-            *y = silu_of::<FUSED>(x + b);
-        }
+        over([x, b], y, |[x, b]| x + b, Silu::<FUSED, 0>, |_, y| y);
     }
 }
 
@@ -120,9 +118,9 @@ fn silu_body<const FUSED: bool>(x: &[f32], b: &[f32], y: &mut [f32]) {
 fn silu_backward_body<const FUSED: bool>(x: &[f32], b: &[f32], g: &[f32], gx: &mut [f32], gb: &mut [f32]) {
     let d = b.len().max(1);
     for ((x, g), gx) in x.chunks_exact(d).zip(g.chunks_exact(d)).zip(gx.chunks_exact_mut(d)) {
-        for ((((x, b), g), gx), gb) in x.iter().zip(b).zip(g).zip(gx).zip(&mut *gb) {
-            *gx = g * silu_slope::<FUSED>(x + b);
-            *gb += *gx;
+        over([x, b, g], gx, |[x, b, _]| x + b, Silu::<FUSED, 1>, |[_, _, g], slope| g * slope);
+        for (gx, gb) in gx.iter().zip(&mut *gb) {
+            *gb += gx;
         }
     }
 }

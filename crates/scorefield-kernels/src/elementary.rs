@@ -26,12 +26,24 @@ pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
 /// eˣ for x ≤ 0, down to the subnormal numbers and then 0; NaN for NaN.
 #[inline(always)]
 pub(crate) fn exp_of_nonpositive<const FUSED: bool>(x: f32) -> f32 {
+    let (shifted, r) = reduced::<FUSED>(x);
+    exp_of_reduced(shifted, r, multiply_add::<FUSED>)
+}
+
+/// x = k ln 2 + r for x ≤ 0: k, added to ROUND, and r.
+#[inline(always)]
+fn reduced<const FUSED: bool>(x: f32) -> (f32, f32) {
     let fma = multiply_add::<FUSED>;
     // Below −104 the result is 0 anyway; written so that NaN passes through.
     let x = if x < -104.0 { -104.0 } else { x };
     let shifted = fma(x, LOG2_E, ROUND);
     let k = shifted - ROUND;
-    let r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, x));
+    (shifted, fma(k, -LN2_LOW, fma(k, -LN2_HIGH, x)))
+}
+
+/// 2ᵏeʳ, `shifted` being k added to ROUND.
+#[inline(always)]
+fn exp_of_reduced(shifted: f32, r: f32, fma: impl Fn(f32, f32, f32) -> f32) -> f32 {
     // In pairs (Estrin's scheme): a processor has only so many operations under way, and so does the more the fewer of them wait.
     let rr = r * r;
     let [p, q, u] = [fma(EXP[0], r, EXP[1]), fma(EXP[2], r, EXP[3]), fma(EXP[4], r, EXP[5])];
@@ -44,11 +56,36 @@ pub(crate) fn exp_of_nonpositive<const FUSED: bool>(x: f32) -> f32 {
 /// (σ(x), 1 − σ(x), tanh(x/2)) with σ(x) = 1/(1 + e⁻ˣ), none of them by cancellation where it is small, except tanh near 0.
 #[inline(always)]
 pub(crate) fn sigmoid<const FUSED: bool>(x: f32) -> (f32, f32, f32) {
-    let e = exp_of_nonpositive::<FUSED>(-x.abs());
+    sigmoid_of(x, exp_of_nonpositive::<FUSED>(-x.abs()))
+}
+
+/// [`sigmoid`] of x, `e` being e^{−|x|}.
+#[inline(always)]
+fn sigmoid_of(x: f32, e: f32) -> (f32, f32, f32) {
     let large = 1.0 / (1.0 + e);
     let small = e * large;
     let tanh = (1.0 - e) * large;
     if x < 0.0 { (small, large, -tanh) } else { (large, small, tanh) }
+}
+
+/// Numbers that [`sigmoids`] takes together.
+pub(crate) const TOGETHER: usize = 64;
+
+/// [`sigmoid`] of many numbers, to the same bits, told one after the other as `told(i, sigmoid(x_i))`. In stages over all of them: a loop for each
+/// keeps its constants in registers, where one loop for everything fetches most of them again for every vector.
+#[inline(always)]
+pub(crate) fn sigmoids<const FUSED: bool>(x: &[f32; TOGETHER], mut told: impl FnMut(usize, (f32, f32, f32))) {
+    let fma = multiply_add::<FUSED>;
+    let (mut power, mut rest, mut e) = ([0.0f32; TOGETHER], [0.0f32; TOGETHER], [0.0f32; TOGETHER]);
+    for i in 0..TOGETHER {
+        (power[i], rest[i]) = reduced::<FUSED>(-x[i].abs());
+    }
+    for i in 0..TOGETHER {
+        e[i] = exp_of_reduced(power[i], rest[i], fma);
+    }
+    for i in 0..TOGETHER {
+        told(i, sigmoid_of(x[i], e[i]));
+    }
 }
 
 const SQRT_HALF_BITS: u32 = 0x3F35_04F3;

@@ -5,7 +5,8 @@
 
 use crate::dispatch::{Simd, active, simd};
 use crate::mlp::Activation;
-use crate::mlp::smooth::{gelu, silu, softplus, tanh};
+use crate::mlp::smooth::{gelu, softplus, tanh};
+use crate::pointwise::{Pointwise, Silu, over};
 use crate::share::{SPAN, is_worth_sharing};
 use rayon::prelude::*;
 
@@ -37,9 +38,9 @@ pub fn times_derivative(f: Activation, order: usize, u: &[f32], g: &[f32], y: &m
 
 /// The functions `NAME` of (u, g, y), and the choice among them.
 macro_rules! functions {
-    ($($activation:ident, $order:pat, $name:ident = $body:ident, $k:literal;)*) => {
+    ($($activation:ident, $order:pat, $name:ident = $f:expr;)*) => {
         simd! {$(
-            fn $name(u: &[f32], g: &[f32], y: &mut [f32]) = |u, g, y| span::<$k>(u, g, y, $body::<FUSED>);
+            fn $name(u: &[f32], g: &[f32], y: &mut [f32]) = |u, g, y| span(u, g, y, $f);
         )*}
 
         fn run(simd: Simd, f: Activation, order: usize, u: &[f32], g: &[f32], y: &mut [f32]) {
@@ -53,34 +54,30 @@ macro_rules! functions {
 }
 
 functions! {
-    Silu, 0, silu_0 = silu, 0;
-    Silu, 1, silu_1 = silu, 1;
-    Silu, 2, silu_2 = silu, 2;
-    Silu, 3, silu_3 = silu, 3;
-    Softplus, 0, softplus_0 = softplus, 0;
-    Softplus, 1, softplus_1 = softplus, 1;
-    Softplus, 2, softplus_2 = softplus, 2;
-    Softplus, 3, softplus_3 = softplus, 3;
-    Tanh, 0, tanh_0 = tanh, 0;
-    Tanh, 1, tanh_1 = tanh, 1;
-    Tanh, 2, tanh_2 = tanh, 2;
-    Tanh, 3, tanh_3 = tanh, 3;
-    Gelu, 0, gelu_0 = gelu, 0;
-    Gelu, 1, gelu_1 = gelu, 1;
-    Gelu, 2, gelu_2 = gelu, 2;
-    Gelu, 3, gelu_3 = gelu, 3;
+    Silu, 0, silu_0 = Silu::<FUSED, 0>;
+    Silu, 1, silu_1 = Silu::<FUSED, 1>;
+    Silu, 2, silu_2 = Silu::<FUSED, 2>;
+    Silu, 3, silu_3 = Silu::<FUSED, 3>;
+    Softplus, 0, softplus_0 = |u| softplus::<FUSED>(u)[0];
+    Softplus, 1, softplus_1 = |u| softplus::<FUSED>(u)[1];
+    Softplus, 2, softplus_2 = |u| softplus::<FUSED>(u)[2];
+    Softplus, 3, softplus_3 = |u| softplus::<FUSED>(u)[3];
+    Tanh, 0, tanh_0 = |u| tanh::<FUSED>(u)[0];
+    Tanh, 1, tanh_1 = |u| tanh::<FUSED>(u)[1];
+    Tanh, 2, tanh_2 = |u| tanh::<FUSED>(u)[2];
+    Tanh, 3, tanh_3 = |u| tanh::<FUSED>(u)[3];
+    Gelu, 0, gelu_0 = |u| gelu::<FUSED>(u)[0];
+    Gelu, 1, gelu_1 = |u| gelu::<FUSED>(u)[1];
+    Gelu, 2, gelu_2 = |u| gelu::<FUSED>(u)[2];
+    Gelu, 3, gelu_3 = |u| gelu::<FUSED>(u)[3];
 }
 
 #[inline(always)]
-fn span<const K: usize>(u: &[f32], g: &[f32], y: &mut [f32], of: impl Fn(f32) -> [f32; 4]) {
+fn span(u: &[f32], g: &[f32], y: &mut [f32], f: impl Pointwise<f32>) {
     if g.is_empty() {
-        for (u, y) in u.iter().zip(y) {
-            *y = of(*u)[K];
-        }
+        over([u], y, |[u]| u, f, |_, y| y);
     } else {
-        for ((u, g), y) in u.iter().zip(g).zip(y) {
-            *y = g * of(*u)[K];
-        }
+        over([u, g], y, |[u, _]| u, f, |[_, g], y| g * y);
     }
 }
 

@@ -26,4 +26,5 @@ pub mod memory;
 pub mod mixture;
 pub mod mlp;
 pub mod philox;
+mod pointwise;
 mod share;

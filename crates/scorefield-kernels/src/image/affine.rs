@@ -193,9 +193,3 @@ fn rest(x: &[f32], period: usize, sums: &mut [f64], f: impl Fn(f32, usize) -> f3
         sums[i % sums.len()] += f64::from(f(x, i));
     }
 }
-
-/// The numbers in whole registers, of `n`.
-#[inline(always)]
-pub(super) fn whole(n: usize) -> usize {
-    n / 16 * 16
-}

@@ -5,12 +5,13 @@
 //! ∂L/∂x = r·(ĝ − mean(ĝ) − x̂·mean(ĝ·x̂)) with ĝ = δ·scale and x̂ = (x − μ)·r, which is δ·γ − k₁ − (x − μ)·k₂,
 //! k₁ = Σ γS₁/N and k₂ = r²·Σ γS₂/N, sums over the channels of the group.
 
-use super::affine::{Affine, settle, slab, whole};
+use super::affine::{Affine, settle, slab};
 use super::enter::{Entry, Place};
 use super::{Activation, Norm};
-use crate::activation::silu_slope;
 use crate::dispatch::{Simd, simd};
+use crate::elementary::TOGETHER;
 use crate::mlp::smooth;
+use crate::pointwise::{Pointwise, Silu};
 use std::mem::MaybeUninit;
 
 /// `to` `[h, w, c]` = what image i of `from` holds, the sum of the four where images were doubled.
@@ -100,17 +101,17 @@ simd! {
             *to = (a + b) + (c + d);
         }
     };
-    fn straight(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |_| 1.0);
-    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, silu_slope::<FUSED>);
-    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::softplus::<FUSED>(u)[1]);
-    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::tanh::<FUSED>(u)[1]);
-    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u| smooth::gelu::<FUSED>(u)[1]);
+    fn straight(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |_: f32| 1.0);
+    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, Silu::<FUSED, 1>);
+    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u: f32| smooth::softplus::<FUSED>(u)[1]);
+    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u: f32| smooth::tanh::<FUSED>(u)[1]);
+    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u: f32| smooth::gelu::<FUSED>(u)[1]);
     fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body;
 }
 
 /// `d` becomes δ, and the sums of `affine` S₁ and S₂.
 #[inline(always)]
-fn slope_body(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Fn(f32) -> f32) {
+fn slope_body(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Pointwise<f32>) {
     let Affine { mean, gain, offset, sums: [s1, s2], lanes: [l1, l2], .. } = affine;
     let period = mean.len();
     s1.fill(0.0);
@@ -119,22 +120,22 @@ fn slope_body(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Fn(f32)
     l2.fill(0.0);
     for (x, d) in x.chunks(slab(period)).zip(d.chunks_mut(slab(period))) {
         for (x, d) in x.chunks(period).zip(d.chunks_mut(period)) {
-            for i in whole(x.len())..x.len() {
+            let whole = x.len() / TOGETHER * TOGETHER;
+            for i in whole..x.len() {
                 let from_mean = x[i] - mean[i];
-                d[i] *= slope(from_mean * gain[i] + offset[i]);
+                d[i] *= slope.one(from_mean * gain[i] + offset[i]);
                 l1[i] += d[i];
                 l2[i] += d[i] * from_mean;
             }
-            let ((x, _), (d, _), (l1, _), (l2, _)) =
-                (x.as_chunks::<16>(), d.as_chunks_mut::<16>(), l1.as_chunks_mut::<16>(), l2.as_chunks_mut::<16>());
-            let ((mean, _), (gain, _), (offset, _)) = (mean.as_chunks::<16>(), gain.as_chunks::<16>(), offset.as_chunks::<16>());
-            let coefficients = mean.iter().zip(gain).zip(offset);
-            for ((((x, d), ((mean, gain), offset)), l1), l2) in x.iter().zip(d).zip(coefficients).zip(l1).zip(l2) {
-                for i in 0..16 {
-                    let from_mean = x[i] - mean[i];
-                    d[i] *= slope(from_mean * gain[i] + offset[i]);
+            for first in (0..whole).step_by(TOGETHER) {
+                let [x, mean, gain, offset] = [x, mean, gain, offset].map(|of: &[f32]| &of[first..first + TOGETHER]);
+                let [d, l1, l2] = [&mut *d, l1, l2].map(|of: &mut [f32]| &mut of[first..first + TOGETHER]);
+                let from_mean: [f32; TOGETHER] = std::array::from_fn(|i| x[i] - mean[i]);
+                let u = std::array::from_fn(|i| from_mean[i] * gain[i] + offset[i]);
+                slope.many(&u, |i, slope| d[i] *= slope);
+                for i in 0..TOGETHER {
                     l1[i] += d[i];
-                    l2[i] += d[i] * from_mean;
+                    l2[i] += d[i] * from_mean[i];
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! From x to what the convolution reads: a(u) of each pixel, doubled in both directions if asked, in a frame of zeros.
 
-use super::affine::{Affine, whole};
+use super::affine::Affine;
 use super::{Activation, Frame};
-use crate::activation::silu_of;
 use crate::dispatch::{Simd, simd};
 use crate::mlp::smooth;
+use crate::pointwise::{Pointwise, Silu, over};
 use std::mem::MaybeUninit;
 
 /// Where a block of images lies in its frame.
@@ -106,30 +106,22 @@ fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
 
 simd! {
     fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| u);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| u);
     fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, silu_of::<FUSED>);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, Silu::<FUSED, 0>);
     fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::softplus::<FUSED>(u)[0]);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| smooth::softplus::<FUSED>(u)[0]);
     fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::tanh::<FUSED>(u)[0]);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| smooth::tanh::<FUSED>(u)[0]);
     fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u| smooth::gelu::<FUSED>(u)[0]);
+        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
 }
 
 #[inline(always)]
-fn body(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>], a: impl Fn(f32) -> f32) {
+fn body(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>], a: impl Pointwise<f32>) {
     let period = mean.len();
     for (x, to) in x.chunks(period).zip(to.chunks_mut(period)) {
-        for i in whole(x.len())..x.len() {
-            to[i].write(a((x[i] - mean[i]) * gain[i] + offset[i]));
-        }
-        let ((x, _), (to, _)) = (x.as_chunks::<16>(), to.as_chunks_mut::<16>());
-        let ((mean, _), (gain, _), (offset, _)) = (mean.as_chunks::<16>(), gain.as_chunks::<16>(), offset.as_chunks::<16>());
-        for ((((x, to), mean), gain), offset) in x.iter().zip(to).zip(mean).zip(gain).zip(offset) {
-            for i in 0..16 {
-                to[i].write(a((x[i] - mean[i]) * gain[i] + offset[i]));
-            }
-        }
+        let n = x.len();
+        over([x, &mean[..n], &gain[..n], &offset[..n]], to, |[x, mean, gain, offset]| (x - mean) * gain + offset, a, |_, y| y);
     }
 }

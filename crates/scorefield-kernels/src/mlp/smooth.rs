@@ -15,7 +15,8 @@
 use super::Activation;
 use super::normal::normal;
 use crate::dispatch::{Simd, simd};
-use crate::elementary::{exp_of_nonpositive, ln_1p, sigmoid};
+use crate::elementary::{TOGETHER, exp_of_nonpositive, ln_1p, sigmoid};
+use crate::pointwise::{Pointwise, SiluJet};
 
 /// Where an activation's value and its derivatives go, for rows of one width. What is not wanted may be empty.
 pub(super) struct Jet<'a> {
@@ -54,34 +55,34 @@ pub(super) fn activate(simd: Simd, activation: Activation, derivatives: usize, u
 
 /// The functions `NAME_D` that write the value and D derivatives.
 macro_rules! spans {
-    ($($name:ident = $body:ident, $derivatives:literal;)*) => {
+    ($($name:ident = $f:expr, $derivatives:literal;)*) => {
         simd! {$(
             fn $name(
                 u: &[f32], width: usize, stride: usize, values: &mut [f32], first: &mut [f32], second: &mut [f32], third: &mut [f32],
             ) = |u, width, stride, values, first, second, third| {
-                span::<$derivatives>(u, width, stride, values, first, second, third, $body::<FUSED>)
+                span::<$derivatives>(u, width, stride, values, first, second, third, $f)
             };
         )*}
     };
 }
 
 spans! {
-    silu_0 = silu, 0;
-    silu_1 = silu, 1;
-    silu_2 = silu, 2;
-    silu_3 = silu, 3;
-    softplus_0 = softplus, 0;
-    softplus_1 = softplus, 1;
-    softplus_2 = softplus, 2;
-    softplus_3 = softplus, 3;
-    tanh_0 = tanh, 0;
-    tanh_1 = tanh, 1;
-    tanh_2 = tanh, 2;
-    tanh_3 = tanh, 3;
-    gelu_0 = gelu, 0;
-    gelu_1 = gelu, 1;
-    gelu_2 = gelu, 2;
-    gelu_3 = gelu, 3;
+    silu_0 = SiluJet::<FUSED>, 0;
+    silu_1 = SiluJet::<FUSED>, 1;
+    silu_2 = SiluJet::<FUSED>, 2;
+    silu_3 = SiluJet::<FUSED>, 3;
+    softplus_0 = softplus::<FUSED>, 0;
+    softplus_1 = softplus::<FUSED>, 1;
+    softplus_2 = softplus::<FUSED>, 2;
+    softplus_3 = softplus::<FUSED>, 3;
+    tanh_0 = tanh::<FUSED>, 0;
+    tanh_1 = tanh::<FUSED>, 1;
+    tanh_2 = tanh::<FUSED>, 2;
+    tanh_3 = tanh::<FUSED>, 3;
+    gelu_0 = gelu::<FUSED>, 0;
+    gelu_1 = gelu::<FUSED>, 1;
+    gelu_2 = gelu::<FUSED>, 2;
+    gelu_3 = gelu::<FUSED>, 3;
 }
 
 #[inline(always)]
@@ -94,16 +95,15 @@ fn span<const DERIVATIVES: usize>(
     first: &mut [f32],
     second: &mut [f32],
     third: &mut [f32],
-    of: impl Fn(f32) -> [f32; 4],
+    of: impl Pointwise<[f32; 4]>,
 ) {
     for (i, u) in u.chunks_exact(width).enumerate() {
         let values = &mut values[i * stride..][..width];
         let first = if DERIVATIVES >= 1 { &mut first[i * width..][..width] } else { &mut [] };
         let second = if DERIVATIVES >= 2 { &mut second[i * width..][..width] } else { &mut [] };
         let third = if DERIVATIVES >= 3 { &mut third[i * width..][..width] } else { &mut [] };
-        for j in 0..width {
+        let mut put = |j: usize, [a, d1, d2, d3]: [f32; 4]| {
             // What is not stored is not computed either: the compiler sees that it has no use.
-            let [a, d1, d2, d3] = of(u[j]);
             values[j] = a;
             if DERIVATIVES >= 1 {
                 first[j] = d1;
@@ -114,13 +114,20 @@ fn span<const DERIVATIVES: usize>(
             if DERIVATIVES >= 3 {
                 third[j] = d3;
             }
+        };
+        let (blocks, rest) = u.as_chunks::<TOGETHER>();
+        for (k, u) in blocks.iter().enumerate() {
+            of.many(u, |i, terms| put(k * TOGETHER + i, terms));
+        }
+        for (i, u) in rest.iter().enumerate() {
+            put(blocks.len() * TOGETHER + i, of.one(*u));
         }
     }
 }
 
+/// The first row of the table, at x with (s, c, t).
 #[inline(always)]
-pub(crate) fn silu<const FUSED: bool>(x: f32) -> [f32; 4] {
-    let (s, c, t) = sigmoid::<FUSED>(x);
+pub(crate) fn silu_terms(x: f32, (s, c, t): (f32, f32, f32)) -> [f32; 4] {
     let sc = s * c;
     [x * s, s * (1.0 + x * c), sc * (2.0 - x * t), sc * (x * (t * t - 2.0 * sc) - 3.0 * t)]
 }
