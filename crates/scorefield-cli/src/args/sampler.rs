@@ -18,6 +18,9 @@ pub struct SamplerArgs {
     /// Step size of a chain (of annealed at its last level), or `auto`: found by short chains with a Metropolis test
     #[arg(long, value_name = "X|auto", allow_negative_numbers = true)]
     epsilon: Option<String>,
+    /// Step size of langevin's last step: steps fall to it from --epsilon in equal ratios [default: all are equal]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    last_epsilon: Option<f64>,
     /// The one noise level of a chain
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     sigma: Option<f64>,
@@ -102,6 +105,7 @@ impl SamplerArgs {
         Ok(Asked {
             steps: self.steps,
             epsilon,
+            last_epsilon: self.last_epsilon,
             sigma: self.sigma,
             range: (self.sigma_max, self.sigma_min),
             levels: self.levels,

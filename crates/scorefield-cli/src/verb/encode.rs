@@ -20,7 +20,8 @@ Examples:
   scorefield encode runs/digits some.npy -o z.npy
   scorefield decode runs/digits z.npy -o again.png
 
-Latents are standard normal where the model is right. decode carries them back to the same points.";
+Latents are standard normal where the model is right. decode carries them back to the same points, nearer
+by a smaller --tolerance: between modes that are far apart the flow stretches each error a thousandfold.";
 
 /// Turn data into latents, which decode turns back.
 #[derive(Args, Debug)]

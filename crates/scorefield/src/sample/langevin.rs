@@ -1,4 +1,7 @@
-//! `langevin`: one chain of unadjusted Langevin dynamics at one noise level.
+//! `langevin`: one chain of unadjusted Langevin dynamics at one noise level, by steps of one size or of sizes that decrease.
+//!
+//! A step of size ε leaves a bias of order ε, and a short step needs many: a chain whose steps decrease begins with long ones and ends with little
+//! bias (Welling & Teh 2011). Here their sizes fall in equal ratios.
 
 use super::chain::unadjusted_langevin;
 use super::{Kept, Method, Ready, Sampler, SamplerSettings, Walk};
@@ -26,15 +29,50 @@ impl Sampler for Langevin {
     }
 
     fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
-        let (mut s, mut z) = (walk.room(), walk.room());
-        for _ in 0..self.steps {
-            walk.score(walk.x(), self.sigma, &mut s);
-            walk.noise(&mut z);
-            unadjusted_langevin(walk.x_mut(), &s, &z, self.epsilon);
-            walk.moved(self.sigma)?;
-        }
-        Ok(())
+        go(walk, self.sigma, std::iter::repeat_n(self.epsilon, self.steps))
     }
+}
+
+/// The same by steps that decrease from `from.epsilon` to `last`.
+#[derive(Clone, Copy, Debug)]
+pub struct Decreasing {
+    /// The chain, with its first step.
+    pub from: Langevin,
+    /// ε of the last step.
+    pub last: f64,
+}
+
+impl Decreasing {
+    /// ε of each step.
+    pub fn epsilons(&self) -> impl Iterator<Item = f64> + use<> {
+        let Self { from: Langevin { steps, epsilon, .. }, last } = *self;
+        (0..steps).map(move |t| epsilon * (last / epsilon).powf(t as f64 / (steps - 1).max(1) as f64))
+    }
+}
+
+impl Sampler for Decreasing {
+    fn steps(&self) -> usize {
+        self.from.steps
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        self.from.kept()
+    }
+
+    fn run(&self, walk: &mut Walk<'_, '_>) -> Result<()> {
+        go(walk, self.from.sigma, self.epsilons())
+    }
+}
+
+fn go(walk: &mut Walk<'_, '_>, sigma: f64, epsilons: impl Iterator<Item = f64>) -> Result<()> {
+    let (mut s, mut z) = (walk.room(), walk.room());
+    for epsilon in epsilons {
+        walk.score(walk.x(), sigma, &mut s);
+        walk.noise(&mut z);
+        unadjusted_langevin(walk.x_mut(), &s, &z, epsilon);
+        walk.moved(sigma)?;
+    }
+    Ok(())
 }
 
 fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
@@ -45,8 +83,17 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
         settings.asked.epsilon.unwrap_or(if sigma > 0.0 && settings.asked.sigma.is_none() { 0.2 * sigma * sigma } else { 0.1 });
     let steps = settings.asked.steps.unwrap_or(1000);
     positive(epsilon, steps)?;
-    let said = format!("{steps} steps of ε = {epsilon} at σ = {sigma}");
-    Ok(Ready { sampler: Box::new(Langevin { steps, epsilon, sigma }), start_sigma: sigma, settings: said })
+    let chain = Langevin { steps, epsilon, sigma };
+    let (sampler, sizes): (Box<dyn Sampler>, String) = match settings.asked.last_epsilon {
+        None => (Box::new(chain), format!("{epsilon}")),
+        Some(last) if last > 0.0 && last <= epsilon => {
+            (Box::new(Decreasing { from: chain, last }), format!("{epsilon} to {last}"))
+        }
+        Some(last) => {
+            return Err(Error::setting("--last-epsilon", format!("above 0, and {epsilon}, the first step, at most"), last));
+        }
+    };
+    Ok(Ready { sampler, start_sigma: sigma, settings: format!("{steps} steps of ε = {sizes} at σ = {sigma}") })
 }
 
 /// Refuses a step size or a number of steps that is not positive.
@@ -66,8 +113,8 @@ pub(super) const ENTRY: Entry<Method> = Entry {
     aliases: &["ula"],
     summary: "unadjusted Langevin dynamics at one noise level",
     formula: "x ← x + (ε/2)·s(x) + √ε·z",
-    source: "Roberts & Tweedie 1996",
-    value: Method { reads: &["--steps", "--epsilon", "--sigma"], build },
+    source: "Roberts & Tweedie 1996; with steps that decrease: Welling & Teh 2011",
+    value: Method { reads: &["--steps", "--epsilon", "--last-epsilon", "--sigma"], build },
 };
 
 #[cfg(test)]
@@ -93,6 +140,21 @@ mod tests {
         let expected = 1.0 / (1.0 - epsilon / 4.0);
         // The variance of 2n squared normals: standard error v·√(2/(2n)).
         assert!((variance - expected).abs() < 4.0 * expected / (n as f64).sqrt(), "{variance} against {expected}");
+    }
+
+    #[test]
+    fn steps_that_decrease_end_with_the_variance_of_their_recursion_and_less_bias_than_the_first() {
+        let p = density::mixture("standard-normal").unwrap();
+        let (n, from) = (100_000, Langevin { steps: 60, epsilon: 1.0, sigma: 0.0 });
+        let chain = Decreasing { from, last: 0.05 };
+        let epsilons: Vec<f64> = chain.epsilons().collect();
+        assert!(epsilons[0] == 1.0 && (epsilons[59] - 0.05).abs() < 1e-15 && epsilons.is_sorted_by(|a, b| a > b));
+        let drawn = draw(&p, &chain, &request(n, 0), &mut ()).unwrap();
+        let variance = drawn.points.iter().map(|x| x.powi(2)).sum::<f64>() / (2 * n) as f64;
+        // On N(0, 1): v ← (1 − ε/2)² v + ε.
+        let expected = epsilons.iter().fold(1.0, |v, e| (1.0 - e / 2.0f64).powi(2) * v + e);
+        assert!((variance - expected).abs() < 4.0 * expected / (n as f64).sqrt(), "{variance} against {expected}");
+        assert!(expected - 1.0 < 0.25 * (1.0 / (1.0 - 1.0 / 4.0) - 1.0), "{expected}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use euler_maruyama::EulerMaruyama;
 pub use heun::{Churn, Heun};
 pub use hmc::{Hmc, Path};
 pub use kept::Kept;
-pub use langevin::Langevin;
+pub use langevin::{Decreasing, Langevin};
 pub use mala::Mala;
 pub use pf_ode::{End, PfOde};
 pub use predictor_corrector::PredictorCorrector;
@@ -66,6 +66,8 @@ pub struct Asked {
     pub steps: Option<usize>,
     /// Step size ε of a chain (at the last level, for `annealed`).
     pub epsilon: Option<f64>,
+    /// ε of the last step of `langevin`, where steps decrease.
+    pub last_epsilon: Option<f64>,
     /// The one noise level of a chain.
     pub sigma: Option<f64>,
     /// Largest and smallest level of a ladder.
@@ -119,6 +121,7 @@ impl Default for Asked {
         Self {
             steps: None,
             epsilon: None,
+            last_epsilon: None,
             sigma: None,
             range: (None, None),
             levels: None,
@@ -148,6 +151,7 @@ impl Asked {
         let all = [
             ("--steps", self.steps.is_some()),
             ("--epsilon", self.epsilon.is_some()),
+            ("--last-epsilon", self.last_epsilon.is_some()),
             ("--sigma", self.sigma.is_some()),
             ("--sigma-max", self.range.0.is_some()),
             ("--sigma-min", self.range.1.is_some()),
@@ -253,6 +257,7 @@ mod tests {
         let all = Asked {
             steps: Some(3),
             epsilon: Some(0.1),
+            last_epsilon: Some(0.05),
             sigma: Some(1.0),
             range: (Some(2.0), Some(1.0)),
             levels: Some(3),

@@ -170,6 +170,10 @@ fn build(settings: &SamplerSettings<'_>) -> Result<Ready> {
         };
         let rung = |sigma: &f64| Rung { sigma: *sigma, beta: 1.0, epsilon: scale(*sigma) };
         (levels.iter().map(rung).collect(), format!("{count} replicas from σ = {highest} to {lowest}"))
+    } else if let (Some(asked), _) | (None, Some(asked)) = asked.range {
+        let flag = if settings.asked.range.0.is_some() { "--sigma-max" } else { "--sigma-min" };
+        return Err(Error::setting(flag, "a target that is known at several noise levels", asked)
+            .with_hint("without them replicas stand at powers of the density; --levels says how many"));
     } else {
         let rung = |beta: f64| Rung { sigma: 0.0, beta, epsilon: asked.epsilon.unwrap_or((0.1 * spread).powi(2)) / beta };
         (along(HOTTEST, 1.0, count).map(rung).collect(), format!("{count} replicas from power β = {HOTTEST} to 1"))
@@ -226,8 +230,9 @@ mod tests {
         let one = Asked { levels: Some(1), ..Default::default() };
         let upside_down = Asked { range: (Some(0.5), Some(1.0)), ..Default::default() };
         let still = Asked { epsilon: Some(0.0), ..Default::default() };
-        for asked in [one, upside_down, still] {
+        for asked in [one, upside_down.clone(), still] {
             assert!(ready(asked.clone(), (0.0, 80.0)).is_err(), "{asked:?}");
         }
+        assert!(ready(upside_down, (0.0, 0.0)).err().unwrap().to_string().starts_with("--sigma-max"));
     }
 }

@@ -40,16 +40,24 @@ pub struct Tuned {
     pub acceptance: f64,
     /// The noise level at which it was found.
     pub sigma: f64,
+    /// The level for which it is meant, where that is another: steps shrink with the square of the level on the way there.
+    pub meant: Option<f64>,
 }
 
 impl fmt::Display for Tuned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epsilon, acceptance, sigma } = self;
-        write!(
-            f,
-            "ε = {epsilon} was chosen at σ = {sigma}: a Metropolis test accepts {:.0} % of such steps, so the bias is small",
-            100.0 * acceptance
-        )
+        let Self { epsilon, acceptance, sigma, meant } = self;
+        let accepts = format!("a Metropolis test accepts {:.0} % of such steps, so the bias is small", 100.0 * acceptance);
+        match meant {
+            None => write!(f, "ε = {epsilon} was chosen at σ = {sigma}: {accepts}"),
+            Some(meant) => {
+                let there = rounded(epsilon * (sigma / meant).powi(2));
+                write!(
+                    f,
+                    "ε = {epsilon} at the last level, σ = {meant}, was chosen from ε = {there} at the first, σ = {sigma}: {accepts}"
+                )
+            }
+        }
     }
 }
 
@@ -72,7 +80,7 @@ pub fn tune(score: &dyn Score, kind: Kind, sigma: f64, request: &Draw) -> Result
     match (drawn.step_sizes, drawn.acceptance) {
         (Some(steps), Some(acceptance)) if acceptance > 0.0 => {
             let epsilon = if kind == Kind::Underdamped { steps.mean.sqrt() } else { steps.mean };
-            Ok(Tuned { epsilon: rounded(epsilon), acceptance, sigma })
+            Ok(Tuned { epsilon: rounded(epsilon), acceptance, sigma, meant: None })
         }
         _ => Err(Error::failed("--epsilon auto", "no step of any size was accepted").with_hint("give --epsilon a number")),
     }
@@ -88,7 +96,7 @@ pub fn tune(score: &dyn Score, kind: Kind, sigma: f64, request: &Draw) -> Result
 pub fn tune_ladder(score: &dyn Score, levels: &[f64], request: &Draw) -> Result<Tuned> {
     let (first, last) = (levels.first().copied().unwrap_or(1.0), levels.last().copied().unwrap_or(1.0));
     let found = tune(score, Kind::Annealed, first, request)?;
-    Ok(Tuned { epsilon: rounded(found.epsilon * (last / first).powi(2)), ..found })
+    Ok(Tuned { epsilon: rounded(found.epsilon * (last / first).powi(2)), meant: Some(last), ..found })
 }
 
 /// A number that a person would type.

@@ -147,7 +147,12 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
         answer = answer.with("advice", advice);
     }
     match course {
-        None => Ok(answer),
+        None => {
+            if ready.sampler.kept().is_some() {
+                session.warn("chains of fewer than 8 steps: nothing can be said of how they mix; take more --steps");
+            }
+            Ok(answer)
+        }
         Some(draws) => args.with_chains(answer, look(draws?, steps, &target, sigma, args.n, seconds)?, &target, session),
     }
 }
