@@ -80,6 +80,22 @@ impl Chains {
         known.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
+    /// The coordinates whose R̂ is not defined although there are chains to compare: those that never move.
+    pub fn still(&self) -> Vec<usize> {
+        if self.draws.chains < 2 { Vec::new() } else { (0..self.draws.d).filter(|j| self.summary.rhat[*j].is_nan()).collect() }
+    }
+
+    /// Chains that are not finite, and were left out.
+    pub fn diverged(&self) -> usize {
+        self.diverged
+    }
+
+    /// Whether R̂ of every coordinate says so; unknown where it is not defined.
+    fn mixed(&self) -> Option<bool> {
+        let worst = self.summary.worst_rhat()?;
+        (worst > MIXED || self.still().is_empty()).then_some(worst <= MIXED)
+    }
+
     /// In words, if the chains have not mixed; `far` and `near` say what helps where they are far from it, and where they nearly have.
     pub fn warning(&self, name: &dyn Fn(usize) -> String, [far, near]: [&str; 2]) -> Option<String> {
         let (j, rhat) = self.worst().filter(|(_, rhat)| *rhat > MIXED)?;
@@ -119,7 +135,8 @@ impl Chains {
         let number = |x: Option<f64>| x.map_or("not defined".to_owned(), words::number);
         let every = if self.steps.0 > 1 { format!(", every {}th step", self.steps.0) } else { String::new() };
         let mut text = format!("chains: {chains} looked at, {draws} draws each{every}\n");
-        let rhat = self.worst().map_or("not defined for one chain".to_owned(), |(_, r)| rhat_text(r));
+        let undefined = if chains < 2 { "not defined for one chain" } else { "not defined: the draws do not move" };
+        let rhat = self.worst().map_or(undefined.to_owned(), |(_, r)| rhat_text(r));
         let rate =
             self.seconds.map_or(String::new(), |_| format!(", {} a second from all chains", number(self.ess_per_second())));
         text += &format!(
@@ -128,7 +145,8 @@ impl Chains {
             number(self.summary.least_tail())
         );
         if self.diverged > 0 {
-            text += &format!("{} chains that diverged are left out of these figures\n", self.diverged);
+            let are = if self.diverged == 1 { "chain is" } else { "chains are" };
+            text += &format!("{} {are} not finite, and left out of these figures\n", self.diverged);
         }
         text
     }
@@ -159,7 +177,8 @@ impl Chains {
             .with("ess_bulk", self.summary.least_bulk())
             .with("ess_tail", self.summary.least_tail())
             .with("ess_per_second", self.ess_per_second())
-            .with("mixed", self.summary.worst_rhat().map(|r| r <= MIXED))
+            .with("mixed", self.mixed())
+            .with("diverged_chains", self.diverged)
             .with("chains", json!({"looked_at": chains, "draws": draws, "every": self.steps.0, "first_step": self.steps.1}));
         let answer = if self.modes.is_empty() { answer } else { answer.with("mode_weights_of_chains", &self.modes) };
         let answer = if let Some(stein) = self.stein { answer.with("stein", stein) } else { answer };
@@ -243,5 +262,9 @@ fn number_text(x: f64) -> String {
 
 /// R̂ is looked at to the third decimal.
 fn rhat_text(rhat: f64) -> String {
-    if rhat.is_nan() { "–".to_owned() } else { format!("{rhat:.3}") }
+    match rhat {
+        _ if rhat.is_nan() => "–".to_owned(),
+        _ if rhat < 1e3 => format!("{rhat:.3}"),
+        _ => words::number(rhat),
+    }
 }

@@ -69,7 +69,7 @@ pub fn run(args: &Evaluate, session: &Session) -> Result<Answer> {
     let set = open_source(&args.against, &options)?;
     let (source, d) = (&*set.train, set.train.event().len());
     let real = rows(source, args.n, session)?;
-    let samples = samples(args, d, session)?;
+    let Samples { points: samples, drawn } = samples(args, d, set.columns.as_deref(), session)?;
     let [n, m] = [real.len() / d, samples.len() / d];
     let seen = features.of(&real, &samples, d, source, session.seed())?;
     let question = Question { real: &real, samples: &samples, d, features: [&seen[0], &seen[1]], seed: session.seed() };
@@ -79,6 +79,10 @@ pub fn run(args: &Evaluate, session: &Session) -> Result<Answer> {
     text += &format!("{} samples against {} real points of {d} numbers\n", words::count(m as u64), words::count(n as u64));
     let mut answer =
         Answer::default().with("subject", &args.subject).with("against", &args.against).with("n", m).with("n_real", n);
+    if let Some(drawn) = drawn {
+        text += &format!("samples drawn {drawn}\n");
+        answer = answer.with("samples", drawn);
+    }
     if found.iter().any(|f| f.name == "mmd") {
         text +=
             &format!("mmd: {}% of relabelled sets are as far apart (permutation test, 199)\n", words::number(100.0 * p_value));
@@ -109,16 +113,31 @@ fn rows(source: &dyn Source, n: usize, session: &Session) -> Result<Vec<f32>> {
     all(source, n, Key::new(session.seed(), Purpose::Data))
 }
 
-/// Samples from the file or, if it is a target, drawn by its usual sampler; data units.
-fn samples(args: &Evaluate, d: usize, session: &Session) -> Result<Vec<f32>> {
+/// What is measured, in data units.
+struct Samples {
+    points: Vec<f32>,
+    /// How they were drawn, if they were.
+    drawn: Option<String>,
+}
+
+/// Samples from the file or, if it is a target, drawn from it; `columns` are the names of the real points' numbers.
+fn samples(args: &Evaluate, d: usize, columns: Option<&[String]>, session: &Session) -> Result<Samples> {
     let is_target = args.subject.starts_with("density:") || Path::new(&args.subject).join("recipe.toml").exists();
-    let (points, event) = if is_target {
+    let (points, event, drawn) = if is_target {
         let target = target::open(&args.subject, args.ema, session)?;
-        (drawn(&target, args.n, session)?, target.event())
+        let (points, how) = drawn(&target, args.n, session)?;
+        (points, target.event(), Some(how))
     } else {
         let options = Options { held_out: 0.0, dequantise: Dequantise::None, ..session.data_options() };
         let set = open_source(&args.subject, &options)?;
-        (rows(&*set.train, args.n, session)?, set.train.event().clone())
+        if let (Some(ours), Some(theirs)) = (&set.columns, columns)
+            && ours.as_slice() != theirs
+            && ours.len() == theirs.len()
+        {
+            let expected = format!("the columns of {}, {}, in that order", args.against, theirs.join(", "));
+            return Err(Error::setting(&args.subject, expected, ours.join(", ")));
+        }
+        (rows(&*set.train, args.n, session)?, set.train.event().clone(), None)
     };
     if event.len() != d {
         return Err(Error::setting(
@@ -127,11 +146,17 @@ fn samples(args: &Evaluate, d: usize, session: &Session) -> Result<Vec<f32>> {
             format!("shape {event}"),
         ));
     }
-    Ok(points)
+    Ok(Samples { points, drawn })
 }
 
-fn drawn(target: &Target, n: usize, session: &Session) -> Result<Vec<f32>> {
-    let (_, ready) = target.sampler(None, &Asked { denoise: true, ..Asked::default() })?;
+/// Draws of an exact density where it has them, else of the usual sampler; and how they were drawn.
+fn drawn(target: &Target, n: usize, session: &Session) -> Result<(Vec<f32>, String)> {
+    // Other numbers than those behind the real points, which may be of the same density.
+    let exact = target.exact(0.0).and_then(|p| p.draws(Key::new(session.seed(), Purpose::Chain), 0, n, 0.0));
+    if let Some(points) = exact {
+        return Ok((points, "from the density itself, without a sampler".to_owned()));
+    }
+    let (name, ready) = target.sampler(None, &Asked { denoise: true, ..Asked::default() })?;
     let mut progress = session.progress();
     let request = Draw { n, from: 0, seed: session.seed(), start: target.start(), start_sigma: ready.start_sigma };
     let mut points = draw(target.score(), &*ready.sampler, &request, &mut progress)?.single();
@@ -139,11 +164,11 @@ fn drawn(target: &Target, n: usize, session: &Session) -> Result<Vec<f32>> {
     if let Some(map) = target.standardise() {
         map.invert(&mut points);
     }
-    Ok(points)
+    Ok((points, format!("by {name}: {}", ready.settings)))
 }
 
 fn table(found: &[Figure]) -> Vec<Vec<String>> {
-    let head = ["figure", "value", "95% interval", "floor", "of equal laws"].map(str::to_owned).to_vec();
+    let head = ["figure", "value", "95% interval", "floor", "of equal laws", "samples, real"].map(str::to_owned).to_vec();
     let row = |f: &Figure| {
         vec![
             f.name.to_owned(),
@@ -151,6 +176,7 @@ fn table(found: &[Figure]) -> Vec<Vec<String>> {
             format!("{} to {}", words::number(f.interval[0]), words::number(f.interval[1])),
             words::number(f.floor),
             f.ideal.map_or_else(String::new, words::number),
+            format!("{}, {}", words::count(f.n[1] as u64), words::count(f.n[0] as u64)),
         ]
     };
     std::iter::once(head).chain(found.iter().map(row)).collect()

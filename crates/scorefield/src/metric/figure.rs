@@ -52,6 +52,10 @@ pub struct Metric {
     pub error: Error95,
     /// What it is for two sets of one law and any size, if there is such a number.
     pub ideal: Option<f64>,
+    /// Between which numbers it lies: its interval is cut there.
+    pub range: [f64; 2],
+    /// The points of either set that it looks at, at most.
+    pub most: usize,
 }
 
 /// One figure, measured.
@@ -69,6 +73,8 @@ pub struct Figure {
     pub floor: f64,
     /// What it would be of two equal laws without end.
     pub ideal: Option<f64>,
+    /// Real points and samples that it was taken from, and the real points of either half of the floor.
+    pub n: [usize; 3],
 }
 
 /// The 97.5% quantile of the normal law.
@@ -136,7 +142,7 @@ pub fn figures(question: &Question<'_>, wanted: &[&'static Entry<Metric>]) -> Re
             .extend((0..GROUPS).map(|group| Sets { length: whole.length, ..sets(&pairs, question, &directions, Some(group)) }));
     }
     let figure = |entry: &&'static Entry<Metric>| {
-        let Metric { measure, error, ideal } = entry.value;
+        let Metric { measure, error, ideal, range: [low, high], most } = entry.value;
         let value = measure(&whole)?;
         let (standard_error, quantile) = match error {
             Error95::Jackknife => {
@@ -146,8 +152,9 @@ pub fn figures(question: &Question<'_>, wanted: &[&'static Entry<Metric>]) -> Re
             Error95::Share => ((value * (1.0 - value) / ((real.len() + samples.len()) / d) as f64).max(0.0).sqrt(), NORMAL),
         };
         let reach = quantile * standard_error;
-        let interval = [value - reach, value + reach];
-        Ok(Figure { name: entry.name, value, standard_error, interval, floor: measure(&halves)?, ideal })
+        let interval = [(value - reach).max(low), (value + reach).min(high)];
+        let n = [n, samples.len() / d, n / 2].map(|n| n.min(most));
+        Ok(Figure { name: entry.name, value, standard_error, interval, floor: measure(&halves)?, ideal, n })
     };
     Ok((wanted.iter().map(figure).collect::<Result<_>>()?, p_value))
 }

@@ -25,7 +25,10 @@ pub fn median_length(view: &View<'_>) -> f64 {
     let (below, at, _) = all.select_nth_unstable_by(middle, f64::total_cmp);
     let at = *at;
     // Of an even number, the mean of the two in the middle.
-    if even { 0.5 * (below.iter().copied().fold(f64::NEG_INFINITY, f64::max) + at) } else { at }
+    let median = if even { 0.5 * (below.iter().copied().fold(f64::NEG_INFINITY, f64::max) + at) } else { at };
+    // Where most points are equal the median is 0, which is no length: the mean then, and 1 where all are equal.
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    [median, mean].into_iter().find(|length| *length > 0.0).unwrap_or(1.0)
 }
 
 fn kernel(distance: f64, length: f64) -> f64 {

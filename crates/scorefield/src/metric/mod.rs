@@ -36,6 +36,10 @@ use crate::registry::Entry;
 const NEIGHBOURS: usize = 5;
 /// Points that are matched by the exact transport.
 const MATCHED: usize = 400;
+/// Where a figure, and so its interval, can be.
+const REAL: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
+const POSITIVE: [f64; 2] = [0.0, f64::INFINITY];
+const SHARE: [f64; 2] = [0.0, 1.0];
 
 /// The figures a user may name.
 pub static METRICS: &[Entry<Metric>] = &[
@@ -45,7 +49,13 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "maximum mean discrepancy, squared and unbiased, Gaussian kernel of the median distance",
         formula: "E k(x, x') + E k(y, y') − 2E k(x, y)",
         source: "Gretton et al. 2012",
-        value: Metric { measure: |s| Ok(mmd(&s.view, s.length)), error: Error95::Jackknife, ideal: Some(0.0) },
+        value: Metric {
+            measure: |s| Ok(mmd(&s.view, s.length)),
+            error: Error95::Jackknife,
+            ideal: Some(0.0),
+            range: REAL,
+            most: usize::MAX,
+        },
     },
     Entry {
         name: "energy_distance",
@@ -53,7 +63,13 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "energy distance, squared; the V-statistic",
         formula: "2E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖",
         source: "Székely & Rizzo 2013",
-        value: Metric { measure: |s| Ok(energy::of_pairs(&s.view)), error: Error95::Jackknife, ideal: Some(0.0) },
+        value: Metric {
+            measure: |s| Ok(energy::of_pairs(&s.view)),
+            error: Error95::Jackknife,
+            ideal: Some(0.0),
+            range: POSITIVE,
+            most: usize::MAX,
+        },
     },
     Entry {
         name: "sliced_wasserstein",
@@ -65,6 +81,8 @@ pub static METRICS: &[Entry<Metric>] = &[
             measure: |s| Ok(sliced_wasserstein(&s.real, &s.samples, s.d, s.directions)),
             error: Error95::Jackknife,
             ideal: Some(0.0),
+            range: POSITIVE,
+            most: usize::MAX,
         },
     },
     Entry {
@@ -73,7 +91,13 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "exact Wasserstein distance of order 2 between the first 400 points of each, in data units",
         formula: "min over matchings of (mean ‖x − y‖²)^½",
         source: "Jonker & Volgenant 1987",
-        value: Metric { measure: |s| Ok(wasserstein(&s.view.first(MATCHED), 2.0)), error: Error95::Jackknife, ideal: Some(0.0) },
+        value: Metric {
+            measure: |s| Ok(wasserstein(&s.view.first(MATCHED), 2.0)),
+            error: Error95::Jackknife,
+            ideal: Some(0.0),
+            range: POSITIVE,
+            most: MATCHED,
+        },
     },
     Entry {
         name: "frechet",
@@ -85,6 +109,8 @@ pub static METRICS: &[Entry<Metric>] = &[
             measure: |s| Ok(frechet(&s.features[0], &s.features[1], s.features[0].len() * s.d / s.real.len())),
             error: Error95::Jackknife,
             ideal: Some(0.0),
+            range: POSITIVE,
+            most: usize::MAX,
         },
     },
     Entry {
@@ -97,6 +123,8 @@ pub static METRICS: &[Entry<Metric>] = &[
             measure: |s| two_sample_accuracy(&s.real, &s.samples, s.d, s.seed),
             error: Error95::Share,
             ideal: Some(0.5),
+            range: SHARE,
+            most: usize::MAX,
         },
     },
     Entry {
@@ -105,7 +133,13 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "share of samples inside the real points' neighbourhoods",
         formula: "P(y ∈ ∪B(xᵢ))",
         source: "Kynkäänniemi et al. 2019",
-        value: Metric { measure: |s| Ok(coverage(&s.view, NEIGHBOURS).precision), error: Error95::Jackknife, ideal: None },
+        value: Metric {
+            measure: |s| Ok(coverage(&s.view, NEIGHBOURS).precision),
+            error: Error95::Jackknife,
+            ideal: None,
+            range: SHARE,
+            most: usize::MAX,
+        },
     },
     Entry {
         name: "recall",
@@ -113,7 +147,13 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "share of real points inside the samples' neighbourhoods",
         formula: "P(x ∈ ∪B(yⱼ))",
         source: "Kynkäänniemi et al. 2019",
-        value: Metric { measure: |s| Ok(coverage(&s.view, NEIGHBOURS).recall), error: Error95::Jackknife, ideal: None },
+        value: Metric {
+            measure: |s| Ok(coverage(&s.view, NEIGHBOURS).recall),
+            error: Error95::Jackknife,
+            ideal: None,
+            range: SHARE,
+            most: usize::MAX,
+        },
     },
     Entry {
         name: "density",
@@ -121,7 +161,13 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "real points' neighbourhoods around a sample, over k",
         formula: "1/(km)·Σⱼ #{i: yⱼ ∈ B(xᵢ)}",
         source: "Naeem et al. 2020",
-        value: Metric { measure: |s| Ok(coverage(&s.view, NEIGHBOURS).density), error: Error95::Jackknife, ideal: Some(1.0) },
+        value: Metric {
+            measure: |s| Ok(coverage(&s.view, NEIGHBOURS).density),
+            error: Error95::Jackknife,
+            ideal: Some(1.0),
+            range: POSITIVE,
+            most: usize::MAX,
+        },
     },
     Entry {
         name: "coverage",
@@ -133,6 +179,8 @@ pub static METRICS: &[Entry<Metric>] = &[
             measure: |s| Ok(coverage(&s.view, NEIGHBOURS).coverage),
             error: Error95::Jackknife,
             ideal: Some(1.0 - 1.0 / 32.0),
+            range: SHARE,
+            most: usize::MAX,
         },
     },
     Entry {
@@ -141,6 +189,12 @@ pub static METRICS: &[Entry<Metric>] = &[
         summary: "share of samples as near to a real point as only 1% of real points are to another",
         formula: "P(min_i ‖y − xᵢ‖ < q₁%)",
         source: "nearest neighbours; Meehan et al. 2020",
-        value: Metric { measure: |s| Ok(copies(&s.view)), error: Error95::Jackknife, ideal: Some(copies::USUAL) },
+        value: Metric {
+            measure: |s| Ok(copies(&s.view)),
+            error: Error95::Jackknife,
+            ideal: Some(copies::USUAL),
+            range: SHARE,
+            most: usize::MAX,
+        },
     },
 ];

@@ -1,4 +1,4 @@
-//! Curves over training steps or settings: what was logged, faint, and its running mean.
+//! Curves over training steps or settings. Where they are noisy, faint, and their running mean over them.
 
 use super::axes::{Axis, Scale, round_step};
 use super::frame::Frame;
@@ -9,8 +9,10 @@ use super::scene::Scene;
 use super::style::{Ink, PNG_SCALE, SERIES, WIDTH};
 use crate::error::{Error, Result};
 
-/// Fewer points than this are joined as they are; from here on a running mean is drawn over them.
+/// Fewer points than this are joined as they are; from here on a running mean is drawn over those that are noisy.
 const SMOOTH_FROM: usize = 40;
+/// Noisy is what turns at more than this share of its points: a random series does at two thirds, a smooth one at a few.
+const TURNS: f64 = 0.2;
 /// Up to this many points are also marked by dots.
 const DOTS_UP_TO: usize = 20;
 /// The raw line keeps the lowest and the highest value of each of so many stretches.
@@ -55,7 +57,7 @@ pub fn curve(curve: &Curve) -> Result<Picture> {
     let kept: usize = lines.iter().map(|line| line.raw.len()).sum();
     let mut caption = curve.caption.to_owned();
     if lines.iter().any(|line| line.window > 1) {
-        add_sentence(&mut caption, "Faint: every logged value; line: running mean.");
+        add_sentence(&mut caption, "Faint: every value; line: running mean.");
     }
     add_sentence(&mut caption, &not_shown(total, total - kept, 0));
 
@@ -99,9 +101,14 @@ pub(super) struct Line {
 impl Line {
     pub fn of(points: &[(f64, f64)]) -> Self {
         let raw: Vec<(f64, f64)> = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
-        let window = if raw.len() < SMOOTH_FROM { 1 } else { (raw.len() / 40).max(3) | 1 };
+        let window = if raw.len() < SMOOTH_FROM || !is_noisy(&raw) { 1 } else { (raw.len() / 40).max(3) | 1 };
         Self { smooth: running_mean(&raw, window), raw, window }
     }
+}
+
+fn is_noisy(points: &[(f64, f64)]) -> bool {
+    let turns = points.windows(3).filter(|w| (w[1].1 - w[0].1) * (w[2].1 - w[1].1) < 0.0).count();
+    turns as f64 > TURNS * points.len() as f64
 }
 
 /// The mean over the `window` values around each. At the start, where losses are steep, the window shrinks evenly so that the mean

@@ -102,7 +102,23 @@ pub fn run(args: &OfChains, session: &Session) -> Result<Answer> {
     match &warning {
         Some(warning) => findings.say(&format!("Warning: {warning}.")),
         None if summary.worst_rhat().is_none() => findings.say("R̂ is not defined: the draws do not move, or are too few."),
-        None => findings.say(&format!("No sign that they have not mixed: R̂ is at most {MIXED} in every coordinate.")),
+        None => findings.say(&format!(
+            "No sign that they have not mixed: R̂ is at most {MIXED} in every coordinate{}.",
+            if chains.still().is_empty() { "" } else { " that moves" }
+        )),
+    }
+    let still: Vec<String> = chains.still().into_iter().map(&column).collect();
+    if !still.is_empty() && summary.worst_rhat().is_some() {
+        findings.say(&format!(
+            "No chain moves in {}: constants, or chains that are stuck; R̂ says nothing of them.",
+            still.join(", ")
+        ));
+    }
+    if chains.diverged() > 0 {
+        findings.say(&format!(
+            "Of {n} chains {} are not finite: what made them fails at times, whatever the others say.",
+            chains.diverged()
+        ));
     }
     if least < wanted {
         findings.say(&format!(
@@ -119,7 +135,8 @@ pub fn run(args: &OfChains, session: &Session) -> Result<Answer> {
     fields.into_iter().filter(|(name, _)| name != "ess_per_second").for_each(|(name, value)| findings.field(&name, value));
     findings.field("coordinates", summary);
     findings.field("names", (0..d).map(column).collect::<Vec<_>>());
-    findings.field("shape", json!([kept.chains, kept.draws, d]));
+    findings.field("shape", json!([n, kept.draws, d]));
+    findings.field("constant", still);
     findings.field("warning", warning);
     findings.finish(session)
 }

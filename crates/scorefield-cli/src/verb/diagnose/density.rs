@@ -304,6 +304,7 @@ fn without_truth(
                 format!("{:.0}% to {:.0}%", 100.0 * bin.quantiles[0], 100.0 * bin.quantiles[1]),
                 words::number(bin.distance),
                 format!("{} ± {}", words::number(bin.loss), words::number(bin.standard_error)),
+                one.of_zero.map_or_else(String::new, |zero| words::number(bin.loss - zero)),
                 format!(
                     "{} ± {} ({} points of training)",
                     words::number(bin.gap),
@@ -314,7 +315,14 @@ fn without_truth(
         }
     }
     findings.table(
-        &["σ", "farthest from the data", "distance", &format!("{estimator} loss"), "above that of points of training"],
+        &[
+            "σ",
+            "farthest from the data",
+            "distance",
+            &format!("{estimator} loss"),
+            "above that of s = 0",
+            "above that of points of training",
+        ],
         &rows,
     );
     findings.say(&format!(
@@ -324,13 +332,34 @@ fn without_truth(
         words::count(m as u64),
         words::count((training.len() / subject.d()) as u64)
     ));
+    // A score that is no better than none has learned nothing by heart either: the gap is 0 and says nothing.
+    let any = |holds: &dyn Fn(f64) -> bool| -> Option<String> {
+        let at = |one: &&LossByDensity| {
+            one.of_zero.is_some_and(|zero| one.bins.iter().any(|b| holds((b.loss - zero) / b.standard_error)))
+        };
+        let levels: Vec<String> = found.iter().filter(at).map(|one| words::number(one.sigma)).collect();
+        (!levels.is_empty()).then(|| levels.join(", "))
+    };
+    if let Some(levels) = any(&|excess| excess > OPENS) {
+        findings.say(&format!(
+            "THE SCORE IS WRONG at σ = {levels}: in some part its loss is above that of a score of 0 by more than {OPENS} standard errors. Do not use it there."
+        ));
+    }
+    if let Some(levels) = any(&|excess| excess.abs() <= OPENS) {
+        findings.say(&format!(
+            "At σ = {levels} some part's loss cannot be told from that of a score of 0: whether anything was learned there is not to be seen, for the \
+             noise in this loss grows as 1/σ²."
+        ));
+    }
     let open: Vec<String> = found
         .iter()
         .filter(|one| one.bins.iter().any(|b| b.gap > OPENS * b.gap_standard_error))
         .map(|one| words::number(one.sigma))
         .collect();
     findings.say(&if open.is_empty() {
-        format!("No part has a gap of more than {OPENS} standard errors: held-out points are treated as points of training are.")
+        format!(
+            "No part has a gap of more than {OPENS} standard errors: held-out points are treated as points of training are, well or badly."
+        )
     } else {
         format!(
             "The gap opens at σ = {}: there the score knows its points of training better than the density. Train for fewer steps, on more points, \

@@ -36,6 +36,9 @@ impl Draws {
         let length = self.draws * self.d;
         let kept: Vec<&[f64]> = self.values.chunks_exact(length).filter(|c| c.iter().all(|v| v.is_finite())).collect();
         let chains = kept.len();
+        if chains == 0 {
+            return Err(Error::setting("draws", "a chain all of whose draws are finite", format!("none of {}", self.chains)));
+        }
         Ok((Self::new(kept.concat(), chains, self.draws, self.d)?, self.chains - chains))
     }
 

@@ -47,6 +47,8 @@ pub struct LossByDensity {
     pub sigma: f64,
     /// The estimator's name.
     pub estimator: String,
+    /// What the loss of s = 0 is, on average and everywhere: a score whose loss is no less has nothing to say there.
+    pub of_zero: Option<f64>,
     /// From the least dense on.
     pub bins: Vec<LossBin>,
 }
@@ -98,7 +100,13 @@ pub fn loss_by_density(
             gap_standard_error: held.standard_error.hypot(trained.standard_error),
         }
     };
-    Ok(LossByDensity { sigma: question.sigma, estimator: question.estimator.clone(), bins: (0..bins).map(bin).collect() })
+    let of_zero = match question.estimator.as_str() {
+        "denoising" => Some(0.5 * d as f64 * question.noise.information() / question.sigma.powi(2)),
+        "implicit" => Some(0.0),
+        _ => None,
+    };
+    let estimator = question.estimator.clone();
+    Ok(LossByDensity { sigma: question.sigma, estimator, of_zero, bins: (0..bins).map(bin).collect() })
 }
 
 /// The registry's row.

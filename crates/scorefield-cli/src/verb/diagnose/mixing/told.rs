@@ -79,6 +79,10 @@ pub(super) fn say_proportions(found: &Modes, tried: &[Tried], target: &Target, f
     for one in tried.iter().filter(wrong) {
         let only_here: Vec<usize> = lacks(one).into_iter().filter(|k| !lacking.contains(k)).collect();
         let chain = one.sampler == "langevin";
+        if found.count() < 2 {
+            findings.say(&format!("{}: more or fewer samples than data lie in the mode; see the table.", one.sampler));
+            continue;
+        }
         let what = if only_here.is_empty() {
             "has the modes in wrong proportions".to_owned()
         } else {
@@ -123,8 +127,10 @@ pub(super) fn say_transitions(tried: &[Tried], findings: &mut Findings) {
         &chains.iter().map(row).collect::<Vec<_>>(),
     );
     for (name, t) in chains.iter().filter(|(_, t)| t.count == 0 && t.steps > 0 && t.between.len() > 1) {
-        findings
-            .say(&format!("No chain of {name} changed its mode in {} steps.", words::count(t.steps / t.chains.max(1) as u64)));
+        findings.say(&format!(
+            "No chain of {name} changed its mode in {} steps on average, counted from where it first was near the middle of one.",
+            words::count(t.steps / t.chains.max(1) as u64)
+        ));
     }
 }
 
