@@ -29,13 +29,17 @@ pub(super) fn paragraphs(text: &str, attributes: &str) -> String {
     parts.map(|part| format!("<p{attributes}>{}</p>\n", inline(part))).collect()
 }
 
-/// A table that scrolls by itself where the screen is narrow.
+/// Columns of which a phone shows so many beside each other.
+const NARROW: usize = 4;
+
+/// A table. Where the screen is narrow, one of few columns scrolls by itself, and of one of many each row becomes a card.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).chain([header.len()]).max().unwrap_or(0);
     if columns == 0 {
         return String::new();
     }
-    let mut out = String::from("<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>");
+    let wide = if columns > NARROW { " class=\"wide\"" } else { "" };
+    let mut out = format!("<div class=\"scroll\" tabindex=\"0\">\n<table{wide}>\n<thead><tr>");
     // Numbers are set flush right, and so is the heading of a column that has nothing else.
     let numeric: Vec<bool> =
         (0..columns).map(|i| i > 0 && rows.iter().filter_map(|row| row.get(i)).all(|cell| is_number(cell))).collect();
@@ -51,7 +55,11 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
             if i == 0 {
                 out.push_str(&format!("<th scope=\"row\">{text}</th>"));
             } else {
-                out.push_str(&format!("<td{}>{text}</td>", class(i)));
+                let label = match header.get(i) {
+                    Some(name) if columns > NARROW => format!(" data-label=\"{}\"", inline(&name.replace('`', ""))),
+                    _ => String::new(),
+                };
+                out.push_str(&format!("<td{}{label}>{text}</td>", class(i)));
             }
         }
         out.push_str("</tr>\n");
@@ -92,5 +100,10 @@ mod tests {
         let html = table(&["a", "b"], &[vec!["x".to_owned()], vec!["y".to_owned(), "−1.5".to_owned()]]);
         assert_eq!(html.matches("<td").count(), 2);
         assert!(html.contains("<td class=\"number\">−1.5</td>"));
+        let five = table(&["a", "b", "c", "d", "say \"e\""], &[["x", "y", "z", "u", "v"].map(str::to_owned).to_vec()]);
+        assert!(
+            five.contains("<table class=\"wide\">") && five.contains("<td data-label=\"say &quot;e&quot;\">v</td>"),
+            "{five}"
+        );
     }
 }
