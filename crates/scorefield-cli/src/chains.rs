@@ -90,10 +90,11 @@ impl Chains {
         self.diverged
     }
 
-    /// Whether R̂ of every coordinate says so; unknown where it is not defined.
+    /// Whether R̂ of every coordinate of all chains says so; unknown where it is not defined, or of a chain that is not finite.
     fn mixed(&self) -> Option<bool> {
         let worst = self.summary.worst_rhat()?;
-        (worst > MIXED || self.still().is_empty()).then_some(worst <= MIXED)
+        let all = self.still().is_empty() && self.diverged == 0;
+        (worst > MIXED || all).then_some(worst <= MIXED)
     }
 
     /// In words, if the chains have not mixed; `far` and `near` say what helps where they are far from it, and where they nearly have.
