@@ -76,12 +76,12 @@ pub(crate) const TOGETHER: usize = 64;
 #[inline(always)]
 pub(crate) fn sigmoids<const FUSED: bool>(x: &[f32; TOGETHER], mut told: impl FnMut(usize, (f32, f32, f32))) {
     let fma = multiply_add::<FUSED>;
-    let (mut power, mut rest, mut e) = ([0.0f32; TOGETHER], [0.0f32; TOGETHER], [0.0f32; TOGETHER]);
+    let (mut shifted, mut rest, mut e) = ([0.0f32; TOGETHER], [0.0f32; TOGETHER], [0.0f32; TOGETHER]);
     for i in 0..TOGETHER {
-        (power[i], rest[i]) = reduced::<FUSED>(-x[i].abs());
+        (shifted[i], rest[i]) = reduced::<FUSED>(-x[i].abs());
     }
     for i in 0..TOGETHER {
-        e[i] = exp_of_reduced(power[i], rest[i], fma);
+        e[i] = exp_of_reduced(shifted[i], rest[i], fma);
     }
     for i in 0..TOGETHER {
         told(i, sigmoid_of(x[i], e[i]));
