@@ -4,9 +4,9 @@
 Ten distributions whose moments are known in closed form (mixtures of Gaussians, chains' targets among them without far modes); for each sampler
 and seed a set of n rows, which are independent. Along one fixed direction the mean m and the variance s² of a set have
 
-  z₁ = (m − μ)·√n / s,      z₂ = (s² − σ²) / √((m₄ − s⁴)/n),
+  z₁ = (m − μ)·√n / σ,      z₂ = (s² − σ²) / √((μ₄ − σ⁴)/n),
 
-standard normal for large n if the sampler has no bias that n rows can see. Kolmogorov and Smirnov's test over the seeds; a cell of the table is
+standard normal for large n if the sampler has no bias that n rows can see; μ, σ² and μ₄ are the target's own, in closed form. Kolmogorov and Smirnov's test over the seeds; a cell of the table is
 the two p-values, and p ≤ 0.001 is a failure. Needs NumPy and SciPy (bench/requirements.txt).
 
     python3 scripts/reliability/calibration.py --binary target/release/scorefield --seeds 100 --markdown docs/reliability.md
@@ -66,9 +66,10 @@ def as_toml(components):
 
 
 def along(components, v):
-    """Mean and variance of vᵀx."""
+    """Mean, variance and fourth central moment of vᵀx."""
     mean = sum(w * (v @ m) for w, m, _ in components)
-    return mean, sum(w * (v @ c @ v + (v @ m - mean) ** 2) for w, m, c in components)
+    parts = [(w, v @ m - mean, v @ c @ v) for w, m, c in components]
+    return mean, sum(w * (s + d**2) for w, d, s in parts), sum(w * (3 * s**2 + 6 * s * d**2 + d**4) for w, d, s in parts)
 
 
 def main():
@@ -89,7 +90,7 @@ def main():
             (here / "target.toml").write_text(as_toml(components))
             v = np.random.default_rng(1).normal(size=len(components[0][1]))
             v /= np.linalg.norm(v)
-            mean, variance = along(components, v)
+            mean, variance, fourth = along(components, v)
             cells = []
             for name in names:
                 z = []
@@ -97,9 +98,7 @@ def main():
                     arguments = ["sample", "density:target.toml", "--sampler", name, "-n", str(options.rows), "--seed", str(seed), "-o", "x.npy", "--quiet"]
                     subprocess.run([binary, *arguments, *SAMPLERS[name]], cwd=here, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
                     y = np.load(here / "x.npy").astype(float).reshape(options.rows, -1) @ v
-                    centred = y - y.mean()
-                    s2 = centred.var()
-                    z.append([(y.mean() - mean) / np.sqrt(s2 / len(y)), (s2 - variance) / np.sqrt((np.mean(centred**4) - s2**2) / len(y))])
+                    z.append([(y.mean() - mean) / np.sqrt(variance / len(y)), (y.var(ddof=1) - variance) / np.sqrt((fourth - variance**2) / len(y))])
                 p = [stats.kstest(column, "norm").pvalue for column in np.array(z).T]
                 total += 2
                 failed += sum(x <= LEAST_P for x in p)
