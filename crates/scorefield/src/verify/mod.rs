@@ -3,6 +3,7 @@
 //! A section makes cases out of the registries, so that what is added to one is verified without being named here; a case measures, and
 //! answers with [`Check`]s. Nothing is timed, nothing is read or written, and a seed gives the same numbers on one machine.
 
+mod calibration;
 mod chains;
 mod derivatives;
 mod diagnostics;
@@ -26,6 +27,8 @@ use crate::tensor::Device;
 pub struct Settings {
     /// Points that a mean is taken over, at least [`FEWEST_POINTS`].
     pub points: usize,
+    /// Whether what takes many minutes is verified too, unasked by name.
+    pub thorough: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Where tensors live.
@@ -67,9 +70,12 @@ static SECTIONS: &[Entry<Section>] = &[
     diagnostics::ENTRY,
 ];
 
+/// Sections of many minutes: verified where it is asked to be thorough, or by their names.
+static LONG: &[Entry<Section>] = &[calibration::ENTRY];
+
 /// The sections and the registered names that `only` may be.
 pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+    let mut names: Vec<&str> = SECTIONS.iter().chain(LONG).map(|section| section.name).collect();
     for case in SECTIONS.iter().flat_map(|section| (section.value)()) {
         for name in case.about {
             if !names.contains(&name) {
@@ -89,7 +95,7 @@ pub fn verify(only: Option<&str>, settings: &Settings, observer: &mut dyn Observ
         return Err(Error::setting("-n", format!("at least {FEWEST_POINTS}"), settings.points)
             .with_hint("with fewer points, standard errors are too wide to notice mistakes"));
     }
-    let cases = chosen(only)?;
+    let cases = chosen(only, settings.thorough)?;
     let mut checks: Vec<Check> = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         checks.extend((case.measure)(settings)?);
@@ -103,14 +109,15 @@ pub fn verify(only: Option<&str>, settings: &Settings, observer: &mut dyn Observ
     Ok(checks)
 }
 
-fn chosen(only: Option<&str>) -> Result<Vec<Case>> {
-    let all = |sections: &[Entry<Section>]| sections.iter().flat_map(|section| (section.value)()).collect::<Vec<_>>();
-    let Some(only) = only else { return Ok(all(SECTIONS)) };
-    if let Ok(section) = lookup(SECTIONS, "--only", only) {
+fn chosen(only: Option<&str>, thorough: bool) -> Result<Vec<Case>> {
+    let long = if thorough { LONG } else { &[] };
+    let all = || SECTIONS.iter().chain(long).flat_map(|section| (section.value)());
+    let Some(only) = only else { return Ok(all().collect()) };
+    if let Ok(section) = lookup(SECTIONS, "--only", only).or_else(|_| lookup(LONG, "--only", only)) {
         return Ok((section.value)());
     }
     let name = by_alias(only);
-    let cases: Vec<Case> = all(SECTIONS).into_iter().filter(|case| case.about.contains(&name)).collect();
+    let cases: Vec<Case> = all().filter(|case| case.about.contains(&name)).collect();
     if !cases.is_empty() {
         return Ok(cases);
     }
@@ -146,16 +153,18 @@ mod tests {
 
     #[test]
     fn a_name_an_alias_and_a_section_choose_and_a_misspelling_is_corrected() {
-        let count = |only| chosen(Some(only)).unwrap().len();
-        let all = chosen(None).unwrap().len();
+        let count = |only| chosen(Some(only), false).unwrap().len();
+        let all = chosen(None, false).unwrap().len();
         assert_eq!(count("sliced"), count("ssm"));
         assert!(count("noises") < count("gaussian") && count("objectives") < all && count("sliced") < all);
-        assert_eq!(chosen(Some("slicd")).err().unwrap().hint(), Some("did you mean sliced?"));
+        // The long ones only where they are asked for.
+        assert!(chosen(None, true).unwrap().len() > all && chosen(Some("heun"), true).unwrap().len() > count("heun"));
+        assert_eq!(chosen(Some("slicd"), false).err().unwrap().hint(), Some("did you mean sliced?"));
     }
 
     #[test]
     fn names_of_checks_differ_and_a_seed_gives_the_same_numbers() {
-        let settings = Settings { points: FEWEST_POINTS, seed: 3, device: Device::flex() };
+        let settings = Settings { points: FEWEST_POINTS, thorough: false, seed: 3, device: Device::flex() };
         let checks = verify(Some("sliced-vr"), &settings, &mut ()).unwrap();
         for (i, check) in checks.iter().enumerate() {
             assert!(checks[..i].iter().all(|other| other.name != check.name), "{} twice", check.name);
@@ -171,7 +180,7 @@ mod tests {
                 if done == 2 { Flow::Stop } else { Flow::Continue }
             }
         }
-        let settings = Settings { points: FEWEST_POINTS, seed: 3, device: Device::flex() };
+        let settings = Settings { points: FEWEST_POINTS, thorough: false, seed: 3, device: Device::flex() };
         assert!(matches!(verify(Some("objectives"), &settings, &mut Second), Err(Error::Interrupted { .. })));
     }
 }

@@ -11,7 +11,7 @@ use crate::tensor::{Device, Tensor, matrix};
 use std::sync::Arc;
 
 fn settings() -> Settings {
-    Settings { points: FEWEST_POINTS, seed: 0, device: Device::flex() }
+    Settings { points: FEWEST_POINTS, thorough: false, seed: 0, device: Device::flex() }
 }
 
 /// What the checks say of an objective in 2 and 3 dimensions.

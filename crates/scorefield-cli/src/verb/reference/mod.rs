@@ -1,11 +1,12 @@
 //! `reference`: the reference pages of the documentation, written from the registries and the command line itself, so that nothing is typed twice.
 
+mod claims;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory};
 use scorefield::error::{Error, Result};
-use scorefield::lecture::Figure;
 use serde_json::Value;
 
 use super::list::{ROOMS, listed};
@@ -19,10 +20,7 @@ const OF_THE_BUILD: &[&str] = &["devices", "estimators"];
 /// Above the pages, for whoever opens one to change it.
 const HEAD: &str = "<!-- Written by `scorefield reference docs/reference`: change the registry or the help text instead. -->\n\n";
 
-/// What `lecture --quick` found, from the folder of the pages.
-const CLAIMS: &str = "../claims.json";
-
-/// Write the reference pages of the documentation.
+/// Write the reference pages of the documentation, and what was measured into the other pages.
 #[derive(Args, Debug)]
 pub struct Reference {
     /// Folder of the pages
@@ -38,20 +36,26 @@ pub struct Reference {
 /// # Errors
 /// A folder that cannot be read or written.
 pub fn run(args: &Reference) -> Result<Answer> {
-    let claims = claims(&args.folder.join(CLAIMS))?;
-    let pages = [("command.md", command()?), ("methods.md", methods()?), ("settings.md", settings()?), ("claims.md", claims)];
+    let claims = claims::Claims::read(&args.folder)?;
+    let page = |name: &str, text: String| (args.folder.join(name), text);
+    let mut pages = vec![
+        page("command.md", command()?),
+        page("methods.md", methods()?),
+        page("settings.md", settings()?),
+        page("claims.md", claims.page()?),
+    ];
+    pages.extend(claims.told(&args.folder)?);
     let mut stale = Vec::new();
-    for (name, page) in &pages {
-        let path = args.folder.join(name);
+    for (path, page) in &pages {
         if args.check {
-            let there = std::fs::read_to_string(&path).map_err(|e| Error::read(&path, &e))?;
+            let there = std::fs::read_to_string(path).map_err(|e| Error::read(path, &e))?;
             stale.extend((there != *page).then(|| path.display().to_string()));
         } else {
-            write(&path, page)?;
+            write(path, page)?;
         }
     }
     let text = match (args.check, stale.as_slice()) {
-        (false, _) => format!("{} pages in {}\n", pages.len(), args.folder.display()),
+        (false, _) => format!("{} pages in and beside {}\n", pages.len(), args.folder.display()),
         (true, []) => format!("{} pages are current\n", pages.len()),
         (true, stale) => format!("out of date: {}\n", stale.join(", ")),
     };
@@ -121,41 +125,6 @@ fn settings() -> Result<String> {
         let default = if row["default"].is_null() { "–".to_owned() } else { format!("`{}`", cell(&row["default"])) };
         let [name, flag, about] = ["name", "flag", "summary"].map(|key| cell(&row[key]));
         let _ = writeln!(page, "| `{name}` | `{flag}` | {} | {default} | {about} |", variables.join(", "));
-    }
-    Ok(page)
-}
-
-/// What `lecture` found, claim by claim.
-fn claims(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, &e))?;
-    let document: Value = serde_json::from_str(&text).map_err(|e| Error::file(path, format!("not a JSON document: {e}")))?;
-    let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
-    let claims = list(&document, "claims");
-    if claims.is_empty() {
-        return Err(Error::file(path, "no claims: expected what `scorefield lecture` writes as claims.json"));
-    }
-    let (agreed, seed) = (cell(&document["agreed"]), cell(&document["seed"]));
-    let mut page = format!(
-        "{HEAD}# The lecture's claims, measured\n\n`scorefield lecture --quick` puts each to the test and draws the pictures; here is what it found \
-         with seed {seed}. {agreed} of {} agree. Without `--quick` there are more points and larger networks.\n\n",
-        claims.len()
-    );
-    for claim in &claims {
-        let [number, sentence, formula, done, source, command] =
-            ["number", "claim", "formula", "done", "source", "command"].map(|key| cell(&claim[key]));
-        let _ = writeln!(page, "## {number} · {sentence}\n\n`{formula}`\n\n{done}\n");
-        page += "| figure | measured | expected | |\n|---|---|---|---|\n";
-        for row in list(claim, "figures") {
-            let figure: Figure = serde_json::from_value(row)
-                .map_err(|e| Error::file_at(path, format!("claim {number}"), format!("not a figure: {e}")))?;
-            let verdict = if figure.agrees { "agrees" } else { "**disagrees**" };
-            let name = cell(&figure.name.as_str().into());
-            let _ = writeln!(page, "| {name} | {} | {} | {verdict} |", figure.measured_words(), figure.expected_words());
-        }
-        for missing in list(claim, "not_measured") {
-            let _ = writeln!(page, "\nNot measured: {}", cell(&missing));
-        }
-        let _ = writeln!(page, "\n{source}. Again, alone: `{command}`.\n");
     }
     Ok(page)
 }
