@@ -1,6 +1,6 @@
 //! The same part of the plane many times: particles of several methods (rows) as time goes by (columns), over the points they should follow.
 
-use super::axes::range;
+use super::axes::{Axis, range};
 use super::font;
 use super::heading::{Swatch, add_sentence, heading, legend};
 use super::moment::Moment;
@@ -29,7 +29,12 @@ pub struct Multiples<'a> {
 const SIDE: f32 = 118.0;
 const GAP: f32 = 8.0;
 
-/// Draws panels with equal axes. Particles outside the range, and those that are not finite, are counted in the caption.
+/// Round numbers along an axis of all panels, about.
+const TICKS: usize = 3;
+/// Length of a tick.
+const TICK: f32 = 3.0;
+
+/// Draws panels with equal axes, whose numbers stand at the last row and the last column. Particles outside the range, and those that are not finite, are counted in the caption.
 ///
 /// # Errors
 /// `Setting` if there is no row, no panel, no reference point, rows of different lengths, or an odd number of coordinates.
@@ -61,7 +66,10 @@ pub fn multiples(multiples: &Multiples) -> Result<Picture> {
 
     let labels = rows.iter().map(|row| font::width(&row.0, LABEL_SIZE, Weight::Regular)).fold(0.0, f32::max).ceil();
     let left = MARGIN + labels + 12.0;
-    let mut scene = Scene::new(left + columns as f32 * (SIDE + GAP) - GAP + MARGIN, 0.0);
+    let ticks = |low: f64| Axis::linear(low, low + 2.0 * half, "").ticks(TICKS);
+    let numbers = ticks(y_low).iter().map(|(_, label)| font::width(label, TICK_SIZE, Weight::Regular)).fold(0.0, f32::max).ceil();
+    let right = left + columns as f32 * (SIDE + GAP) - GAP;
+    let mut scene = Scene::new(right + TICK + 3.0 + numbers + MARGIN, 0.0);
     let top = heading(&mut scene, title, &caption);
     let mut y = legend(&mut scene, &[(reference_name, BLUE, Swatch::Dot), ("particles", VERMILION, Swatch::Dot)], top);
     for (label, panels) in rows {
@@ -81,9 +89,20 @@ pub fn multiples(multiples: &Multiples) -> Result<Picture> {
                 vec![[rect.left, rect.top], [right, rect.top], [right, bottom], [rect.left, bottom], [rect.left, rect.top]];
             scene.lines(vec![border], 1.0, AXIS);
         }
+        for (value, label) in ticks(y_low) {
+            let at = y + SIDE * (1.0 - ((value - y_low) / (2.0 * half)) as f32);
+            scene.line([right, at], [right + TICK, at], 1.0, AXIS);
+            scene.text([right + TICK + 3.0, at + 0.35 * TICK_SIZE], label, TICK_SIZE, Anchor::Start, MUTED);
+        }
         y += SIDE + GAP;
     }
-    scene.height = (y - GAP + MARGIN).ceil();
+    let bottom = y - GAP;
+    for (column, (value, label)) in (0..columns).flat_map(|column| ticks(x_low).into_iter().map(move |tick| (column, tick))) {
+        let at = left + column as f32 * (SIDE + GAP) + SIDE * ((value - x_low) / (2.0 * half)) as f32;
+        scene.line([at, bottom], [at, bottom + TICK], 1.0, AXIS);
+        scene.text([at, bottom + TICK + TICK_SIZE], label, TICK_SIZE, Anchor::Middle, MUTED);
+    }
+    scene.height = (bottom + TICK + TICK_SIZE + MARGIN).ceil();
     Ok(Picture { scene, scale: PNG_SCALE, title: title.to_owned(), caption })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use scorefield::density::Exact;
 use scorefield::diagnostic::Question;
-use scorefield::diagnostic::density::{ErrorByDensity, LossByDensity, between_modes, error_by_density, loss_by_density};
+use scorefield::diagnostic::density::{ErrorByDensity, LossBin, LossByDensity, between_modes, error_by_density, loss_by_density};
 use scorefield::error::{Error, Result};
 use scorefield::key::{Key, Purpose};
 use scorefield::plot::{Curve, Heat, Series, curve, heat};
@@ -369,17 +369,24 @@ fn without_truth(
     });
     let lines: Vec<(String, Vec<(f64, f64)>)> = found
         .iter()
-        .map(|one| (format!("σ = {}", words::number(one.sigma)), one.bins.iter().rev().map(|b| (b.distance, b.gap)).collect()))
+        .map(|one| {
+            // In standard errors, which makes levels comparable: the loss itself grows as 1/σ².
+            let gap = |b: &LossBin| (b.distance, b.gap / b.gap_standard_error);
+            (format!("σ = {}", words::number(one.sigma)), one.bins.iter().rev().map(gap).collect())
+        })
         .collect();
     let series: Vec<Series<'_>> = lines.iter().map(|(name, points)| Series { name, points }).collect();
     findings.picture(
         "gap.png",
         &curve(&Curve {
             title: "Held-out loss above that of points of training",
-            caption: "Against the distance to the 5th neighbour among points of training: the farther, the less dense.",
+            caption: &format!(
+                "Against the distance to the 5th neighbour among points of training: the farther, the less dense. Beyond {OPENS} standard errors \
+                 points of training were learned by heart."
+            ),
             series: &series,
             x_label: "distance to the 5th neighbour",
-            y_label: "gap of the loss",
+            y_label: "gap, standard errors",
         })?,
     )?;
     findings.field("loss_by_density", json!(found));

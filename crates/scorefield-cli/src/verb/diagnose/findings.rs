@@ -65,6 +65,7 @@ impl Findings {
         let bytes = picture.png(&[("scorefield", env!("CARGO_PKG_VERSION"))])?;
         // Title and caption are drawn in the picture itself.
         self.report.figure(&Image::png(&bytes)?, &format!("{}. {}", picture.title(), picture.caption()), "");
+        self.answer.text += &format!("{name}: {}\n", picture.title());
         self.pictures.push((name.to_owned(), bytes));
         Ok(())
     }

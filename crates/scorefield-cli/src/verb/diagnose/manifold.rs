@@ -140,12 +140,19 @@ fn components(subject: &Subject, points: &[f32], findings: &mut Findings) -> Res
         }
     ));
     let shares: Vec<(f64, f64)> = (1..=d).map(|k| (k as f64, found.share(k))).collect();
+    // Along the share to the curve, and down to the number of components.
+    let marks = ranks.map(|r| {
+        let (rank, share) = (r.rank as f64, r.share);
+        (format!("{:.0}%: {}", 100.0 * r.wanted, words::count(r.rank as u64)), [(1.0, share), (rank, share), (rank, 0.0)])
+    });
+    let mut series = vec![Series { name: "share", points: &shares }];
+    series.extend(marks.iter().map(|(name, points)| Series { name, points }));
     findings.picture(
         "spectrum.png",
         &curve(&Curve {
             title: "Variance held by the first principal components",
-            caption: &format!("{} points of {d} numbers.", words::count(found.n as u64)),
-            series: &[Series { name: "share", points: &shares }],
+            caption: &format!("{} points of {d} numbers. Components for each share.", words::count(found.n as u64)),
+            series: &series,
             x_label: "components",
             y_label: "share of the variance",
         })?,
@@ -373,12 +380,13 @@ fn of_score(args: &Manifold, target: &Target, subject: &Subject, session: &Sessi
     let Some(found) = all.iter().max_by(|a, b| a.drop.total_cmp(&b.drop)) else { return Ok(()) };
     findings.say(&format!(
         "Scores about {} points at σ = {} ({} each) span all but {} dimensions; the singular values fall {} times at the drop, more than at \
-         the other levels that were tried{}.",
+         the other levels that were tried{}{}.",
         found.n,
         words::number(found.sigma),
         found.scores,
         with_interval(found.dimension, found.standard_error, found.interval),
         words::number(found.drop),
+        if found.standard_error == 0.0 { "; it is the same about every one of them, so the error is not known" } else { "" },
         if found.drop < 1.5 { ": hardly a drop, so this figure says little" } else { "" }
     ));
     let values: Vec<(f64, f64)> = found.singular_values.iter().enumerate().map(|(i, v)| ((i + 1) as f64, *v)).collect();

@@ -35,7 +35,11 @@ impl Subject {
             if ema.is_some() {
                 return Err(Error::setting("--ema", "a run folder: data have no weights to average", spec));
             }
-            return Ok(Self { target: None, data: open_source(spec, &options)? });
+            let data = open_source(spec, &options).map_err(|e| {
+                let silent = e.hint().is_none() && !Path::new(spec).exists();
+                if silent { e.with_hint("a run folder and density:NAME are diagnosed too") } else { e }
+            })?;
+            return Ok(Self { target: None, data });
         }
         let target = target::open(spec, ema, session)?;
         let data = match &target {
