@@ -30,7 +30,7 @@ const SIDE: f32 = 118.0;
 const GAP: f32 = 8.0;
 
 /// Round numbers along an axis of all panels, about.
-const TICKS: usize = 3;
+const TICKS: usize = 4;
 /// Length of a tick.
 const TICK: f32 = 3.0;
 
@@ -66,7 +66,8 @@ pub fn multiples(multiples: &Multiples) -> Result<Picture> {
 
     let labels = rows.iter().map(|row| font::width(&row.0, LABEL_SIZE, Weight::Regular)).fold(0.0, f32::max).ceil();
     let left = MARGIN + labels + 12.0;
-    let ticks = |low: f64| Axis::linear(low, low + 2.0 * half, "").ticks(TICKS);
+    // None at the corners, where the numbers of neighbours would meet.
+    let ticks = |low: f64| Axis::linear(low + 0.2 * half, low + 1.8 * half, "").ticks(TICKS);
     let numbers = ticks(y_low).iter().map(|(_, label)| font::width(label, TICK_SIZE, Weight::Regular)).fold(0.0, f32::max).ceil();
     let right = left + columns as f32 * (SIDE + GAP) - GAP;
     let mut scene = Scene::new(right + TICK + 3.0 + numbers + MARGIN, 0.0);

@@ -52,13 +52,13 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         out.push_str("<tr>");
         for i in 0..columns {
             let text = inline(row.get(i).map_or("", String::as_str));
+            let label = match header.get(i) {
+                Some(name) if columns > NARROW => format!(" data-label=\"{}\"", inline(&name.replace('`', ""))),
+                _ => String::new(),
+            };
             if i == 0 {
-                out.push_str(&format!("<th scope=\"row\">{text}</th>"));
+                out.push_str(&format!("<th scope=\"row\"{label}>{text}</th>"));
             } else {
-                let label = match header.get(i) {
-                    Some(name) if columns > NARROW => format!(" data-label=\"{}\"", inline(&name.replace('`', ""))),
-                    _ => String::new(),
-                };
                 out.push_str(&format!("<td{}{label}>{text}</td>", class(i)));
             }
         }
@@ -102,7 +102,9 @@ mod tests {
         assert!(html.contains("<td class=\"number\">−1.5</td>"));
         let five = table(&["a", "b", "c", "d", "say \"e\""], &[["x", "y", "z", "u", "v"].map(str::to_owned).to_vec()]);
         assert!(
-            five.contains("<table class=\"wide\">") && five.contains("<td data-label=\"say &quot;e&quot;\">v</td>"),
+            five.contains("<table class=\"wide\">")
+                && five.contains("<th scope=\"row\" data-label=\"a\">x</th>")
+                && five.contains("<td data-label=\"say &quot;e&quot;\">v</td>"),
             "{five}"
         );
     }
