@@ -65,13 +65,13 @@ impl Claims {
 
     /// The table of a claim's figures.
     fn figures(&self, claim: &Value) -> Result<String> {
-        let mut table = "| figure | measured | expected | |\n|---|---|---|---|\n".to_owned();
+        let mut table = "| figure | measured | expected |\n|---|---|---|\n".to_owned();
         for row in list(claim, "figures") {
             let figure: Figure = serde_json::from_value(row)
                 .map_err(|e| Error::file_at(&self.path, format!("claim {}", claim["number"]), format!("not a figure: {e}")))?;
-            let verdict = if figure.agrees { "agrees" } else { "**disagrees**" };
+            let verdict = if figure.agrees { "✓" } else { "**disagrees**" };
             let name = cell(&figure.name.as_str().into());
-            let _ = writeln!(table, "| {name} | {} | {} | {verdict} |", figure.measured_words(), figure.expected_words());
+            let _ = writeln!(table, "| {name} | {} {verdict} | {} |", figure.measured_words(), figure.expected_words());
         }
         Ok(table)
     }
@@ -131,7 +131,7 @@ mod tests {
             filled.starts_with("# A\n\n<!-- claim: made-up -->\n") && filled.ends_with(&format!("{END}\nmore\n")),
             "{filled}"
         );
-        assert!(filled.contains("| a figure | 1 | 1 | agrees |") && !filled.contains("old"), "{filled}");
+        assert!(filled.contains("| a figure | 1 ✓ | 1 |") && !filled.contains("old"), "{filled}");
         assert_eq!(claims().filled(&filled).unwrap(), filled);
     }
 
