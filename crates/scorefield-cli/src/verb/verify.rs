@@ -15,8 +15,8 @@ Examples:
   scorefield verify
   scorefield verify --only sliced             an objective, a projection, a noise, a network, a density
   scorefield verify --only noises             a section: objectives, projections, noises, exact-scores, derivatives, …
-  scorefield verify --thorough --seed 7       a million points a check, other random numbers; half an hour
-  scorefield verify --only calibration        every sampler on ten distributions, over a hundred seeds; a quarter of an hour
+  scorefield verify --thorough --seed 7       a million points a check, other random numbers, calibrated samplers
+  scorefield verify --only calibration        every sampler on ten distributions, over a hundred seeds: ten minutes
 
 A check passes where the measured number is within its tolerance of the closed form: rounding, or 5 standard errors, which must
 also be small enough to notice a mistake. With another seed about one run in a hundred has a false failure.";
