@@ -27,4 +27,5 @@ pub mod mixture;
 pub mod mlp;
 pub mod philox;
 mod pointwise;
+pub mod rows;
 mod share;

@@ -27,7 +27,7 @@ use crate::jet::{Jet, Order, Value};
 use crate::levels::Regime;
 use crate::net::{Network, Output};
 use crate::score::{Evaluation, Score, ScoreJvp, score_rows_in_tensors, trace_along};
-use crate::tensor::{Device, Tensor, by_point, is_cpu, matrix, numbers, repeated, row_dots, times_rows};
+use crate::tensor::{Device, Tensor, blend, by_point, is_cpu, matrix, numbers, repeated, row_dots, times_rows};
 
 /// What the preconditioning knows of the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +157,7 @@ impl Score for Model {
             Output::Score => self.net.value(input, &f.c_noise),
             Output::Energy => self.net.gradient(input, &f.c_noise).neg(),
         };
-        field * f.out - z * f.skip
+        blend(field, f.out, z, f.skip)
     }
 
     fn score_rows(&self, x: &[f64], sigma: f64, out: &mut [f64]) {
@@ -217,7 +217,7 @@ impl ScoreJvp for Model {
         let Some((field, diagonal)) = parts else { return trace_along(self, x, sigma) };
         // ∂s_j/∂x_j = c_out·c_in·∂F_j/∂(c_in·z)_j − c_skip, with the factors of this file's head.
         let trace = diagonal.sum_dim(1) * f.c_in * f.out.clone() - f.skip.clone() * d as f32;
-        (field * f.out - z * f.skip, trace.reshape([n]))
+        (blend(field, f.out, z, f.skip), trace.reshape([n]))
     }
 
     fn log_density(&self, x: Tensor<2>, sigma: &Tensor<1>) -> Option<Tensor<1>> {

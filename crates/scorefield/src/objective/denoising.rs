@@ -18,7 +18,7 @@ use crate::key::Key;
 use crate::oracle::Expectation;
 use crate::registry::Entry;
 use crate::score::ScoreJvp;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, weighted_squares};
 
 /// Whether the control variate is subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Objective for Denoising {
         let Noisy { points, target } = batch.noisy(key);
         let [n, d] = points.dims();
         match self.variate {
-            Variate::Off => batch.weighted(half_square(score.score(points, &batch.sigma) - target)),
+            Variate::Off => weighted_squares(score.score(points, &batch.sigma), target, batch.weight.clone()),
             Variate::On => {
                 let both = Tensor::cat(vec![points, batch.clean.clone()], 0);
                 let s = score.score(both, &batch.sigma.clone().repeat_dim(0, 2));

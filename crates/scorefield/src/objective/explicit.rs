@@ -2,12 +2,12 @@
 //!
 //! What all other objectives estimate up to a constant; no real data have it.
 
-use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, ObjectiveSettings, half_square};
+use super::{Alternatives, Batch, Build, Entry, Method, Needs, Objective, ObjectiveSettings};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::oracle::Expectation;
 use crate::score::{Score, ScoreJvp};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, weighted_squares};
 use std::sync::Arc;
 
 /// See the head of this file.
@@ -21,7 +21,7 @@ impl Objective for Explicit {
     fn loss(&self, score: &dyn ScoreJvp, batch: &Batch, key: Key) -> Tensor<1> {
         let x = batch.points(key);
         let truth = self.exact.score(x.clone().detach(), &batch.sigma);
-        batch.weighted(half_square(score.score(x, &batch.sigma) - truth))
+        weighted_squares(score.score(x, &batch.sigma), truth, batch.weight.clone())
     }
 }
 

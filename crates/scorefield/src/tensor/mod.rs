@@ -13,6 +13,7 @@ mod image;
 mod image_layer;
 mod layers;
 mod perceptron;
+mod rows;
 
 pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
 pub use attention::attention;
@@ -26,6 +27,7 @@ pub use image::{Image, Window, correlate};
 pub use image_layer::{LayerPlan, NormPlan, SizePlan, Weights, image_layer};
 pub use layers::Layers;
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};
+pub use rows::{blend, weighted_squares};
 
 /// An `[n, d]` tensor from row-major numbers.
 ///
