@@ -70,7 +70,7 @@ pub(crate) trait ScoreKernels: Backend {
     fn row_norm_backward(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-fn rows_of(x: &FlexTensor) -> (usize, usize) {
+pub(super) fn rows_of(x: &FlexTensor) -> (usize, usize) {
     let shape = x.layout().shape();
     (shape[0], shape[1])
 }

@@ -3,7 +3,7 @@
 //! A small network's step spends as long between its layers as in them, if every product and sum there is an operation that is recorded
 //! and differentiated by itself. Elsewhere than in main memory the same formulas are composed.
 
-use super::fused::{has_kernels, like, view};
+use super::fused::{has_kernels, like, rows_of, view};
 use super::{Tensor, column};
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -59,15 +59,10 @@ fn factors(p: &FlexTensor, n: usize, sign: f32) -> Vec<f32> {
     }
 }
 
-fn sizes(x: &FlexTensor) -> (usize, usize) {
-    let shape = x.layout().shape();
-    (shape[0], shape[1])
-}
-
 impl RowOperations for Flex {
     fn blend(a: FlexTensor, p: FlexTensor, b: FlexTensor, q: FlexTensor) -> FlexTensor {
         let [a, p, b, q] = [a, p, b, q].map(|t| t.to_contiguous());
-        let (n, d) = sizes(&a);
+        let (n, d) = rows_of(&a);
         let mut y = vec![0.0; n * d];
         kernel::blend(view(&a), &factors(&p, n, 1.0), view(&b), &factors(&q, n, 1.0), d, &mut y);
         like(&a, y)
@@ -75,7 +70,7 @@ impl RowOperations for Flex {
 
     fn scaled(g: FlexTensor, p: FlexTensor, sign: f32) -> FlexTensor {
         let [g, p] = [g, p].map(|t| t.to_contiguous());
-        let (n, d) = sizes(&g);
+        let (n, d) = rows_of(&g);
         let mut y = vec![0.0; n * d];
         kernel::scale(view(&g), &factors(&p, n, sign), d, &mut y);
         like(&g, y)
@@ -83,7 +78,7 @@ impl RowOperations for Flex {
 
     fn weighted_squares(s: FlexTensor, t: FlexTensor, w: FlexTensor) -> FlexTensor {
         let [s, t, w] = [s, t, w].map(|t| t.to_contiguous());
-        let (n, d) = sizes(&s);
+        let (n, d) = rows_of(&s);
         let mut y = vec![0.0; n];
         kernel::weighted_squares(view(&s), view(&t), view(&w), d, &mut y);
         FlexTensor::from_data(TensorData::new(y, [n]))
@@ -91,7 +86,7 @@ impl RowOperations for Flex {
 
     fn weighted_squares_backward(s: FlexTensor, t: FlexTensor, w: FlexTensor, g: FlexTensor, sign: f32) -> FlexTensor {
         let [s, t, w, g] = [s, t, w, g].map(|t| t.to_contiguous());
-        let (n, d) = sizes(&s);
+        let (n, d) = rows_of(&s);
         let mut by = vec![0.0; n * d];
         kernel::weighted_squares_backward(view(&s), view(&t), &factors(&w, n, sign), view(&g), d, &mut by);
         like(&s, by)
