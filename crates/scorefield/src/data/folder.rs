@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use rayon::prelude::*;
 
 use super::element::Element;
@@ -209,17 +209,26 @@ fn head(path: &Path) -> Result<Head> {
 /// A decoder that has read a picture's header and will not take more than its share of memory.
 fn decoder(path: &Path) -> Result<impl ImageDecoder> {
     let file = File::open(path).map_err(|e| Error::read(path, &e))?;
+    let bytes = file.metadata().map_err(|e| Error::read(path, &e))?.len();
     let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|e| Error::read(path, &e))?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
+    let jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let decoder = reader.into_decoder().map_err(|e| broken(path, &e))?;
     let (width, height) = decoder.dimensions();
     if width > MAX_SIDE || height > MAX_SIDE || decoder.total_bytes() > MAX_BYTES {
         let problem = format!("a picture of {width}×{height} pixels, expected at most {MAX_SIDE} a side and 512 MiB");
         return Err(Error::file(path, problem));
+    }
+    // Each block of 8×8 pixels begins with a Huffman code, of one bit at least. The decoder fills what is missing, however much that is.
+    if jpeg && u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8)) > 8 * bytes {
+        return Err(Error::file(
+            path,
+            format!("a JPEG picture of {width}×{height} pixels cannot be in {bytes} bytes: it is cut short"),
+        ));
     }
     Ok(decoder)
 }
@@ -293,5 +302,15 @@ mod tests {
         huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
         std::fs::write(&path, huge).unwrap();
         assert!(message(dir.path()).contains("a.png"));
+        // Pixels that no file of this length can hold; and all those that one can.
+        std::fs::remove_file(&path).unwrap();
+        let path = dir.path().join("b.jpg");
+        grey(&path, 512, 512, 7);
+        assert_eq!(open(dir.path(), None, false, 1000).unwrap().files.len(), 1);
+        let mut huge = std::fs::read(&path).unwrap();
+        let size = huge.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap() + 5;
+        huge[size..size + 4].copy_from_slice(&[0x40, 0, 0x40, 0]);
+        std::fs::write(&path, huge).unwrap();
+        assert!(message(dir.path()).contains("cannot be in"), "{}", message(dir.path()));
     }
 }

@@ -18,6 +18,7 @@ mod fetch;
 mod fingerprint;
 mod first;
 mod folder;
+mod footer;
 mod gzip;
 mod idx;
 mod mnist;
@@ -35,6 +36,7 @@ mod source;
 mod split;
 mod standardise;
 mod store;
+mod thrift;
 pub mod toy;
 pub mod write;
 

@@ -8,11 +8,12 @@ use ::parquet::column::page::PageReader;
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use ::parquet::data_type::DataType;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
 use super::columns::{Table, TableWriter};
+use super::footer::{check_footer, check_pages};
 use super::pages::Ordered;
 use crate::error::{Error, Result};
 
@@ -24,6 +25,9 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
     let file = File::open(path).map_err(|e| Error::read(path, &e))?;
     let length = file.metadata().map_err(|e| Error::read(path, &e))?.len();
     let broken = |e: ParquetError| Error::file(path, format!("not a readable Parquet file: {e}"));
+    let refused = |problem: String| Error::file(path, format!("not a readable Parquet file: {problem}"));
+    let mut look = File::open(path).map_err(|e| Error::read(path, &e))?;
+    check_footer(&mut look, length).map_err(refused)?;
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let names: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
@@ -35,8 +39,9 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
     let mut first_row = 0;
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(broken)?;
-        check_places(group.metadata(), unsigned.len(), length)
-            .map_err(|problem| Error::file(path, format!("not a readable Parquet file: {problem}")))?;
+        for (start, size) in places(group.metadata(), unsigned.len(), length).map_err(refused)? {
+            check_pages(&mut look, start, size).map_err(refused)?;
+        }
         let mut columns = (0..unsigned.len())
             .map(|i| Ok(column(&schema.column(i), group.get_column_page_reader(i)?)))
             .collect::<Result<Vec<_>, _>>()
@@ -70,20 +75,20 @@ fn column(descriptor: &ColumnDescPtr, pages: Box<dyn PageReader>) -> ColumnReade
     get_column_reader(descriptor.clone(), Box::new(Ordered::new(pages)))
 }
 
-/// Refuses columns that lie elsewhere than in the file; the reader below takes their places for granted.
-fn check_places(group: &RowGroupMetaData, columns: usize, length: u64) -> Result<(), String> {
+/// First byte and size of each column; refuses those that lie elsewhere than in the file: the reader below takes their places for granted.
+fn places(group: &RowGroupMetaData, columns: usize, length: u64) -> Result<Vec<(u64, u64)>, String> {
     if group.num_columns() != columns {
         return Err(format!("a row group has {} columns, the table {columns}", group.num_columns()));
     }
-    for column in group.columns() {
+    let place = |column: &ColumnChunkMetaData| {
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
         let size = column.compressed_size();
-        let end = u64::try_from(start).ok().zip(u64::try_from(size).ok()).and_then(|(start, size)| start.checked_add(size));
-        if end.is_none_or(|end| end > length) {
-            return Err(format!("a column of {size} bytes at byte {start}, in a file of {length}"));
-        }
-    }
-    Ok(())
+        let place = u64::try_from(start).ok().zip(u64::try_from(size).ok());
+        place
+            .filter(|(start, size)| start.checked_add(*size).is_some_and(|end| end <= length))
+            .ok_or_else(|| format!("a column of {size} bytes at byte {start}, in a file of {length}"))
+    };
+    group.columns().iter().map(place).collect()
 }
 
 fn row(index: u64) -> String {

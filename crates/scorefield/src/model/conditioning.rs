@@ -16,7 +16,7 @@
 use super::Precondition;
 use super::timesteps::{Prediction, Timesteps};
 use crate::levels::Regime;
-use crate::tensor::{Device, Tensor, column, numbers, vector};
+use crate::tensor::{Device, Tensor, column, matrix, numbers, vector};
 use serde::{Deserialize, Serialize};
 
 /// Which line of the table at this file's head.
@@ -58,8 +58,8 @@ impl Precondition {
             };
         }
         match &self.conditioning {
-            Conditioning::Relative => karras(sigma, data, (sigma.clone() / data).log() * 0.25),
-            Conditioning::Edm => karras(sigma, data, sigma.clone().log() * 0.25),
+            Conditioning::Relative => karras(sigma, data, |s| (s / data).ln() * 0.25),
+            Conditioning::Edm => karras(sigma, data, |s| s.ln() * 0.25),
             Conditioning::Ve => {
                 Factors { c_in: one(1.0), c_noise: sigma.clone(), skip: one(0.0), out: one(1.0), energy: one(1.0) }
             }
@@ -68,17 +68,23 @@ impl Precondition {
     }
 }
 
-fn karras(sigma: &Tensor<1>, data: f32, c_noise: Tensor<1>) -> Factors {
-    let total = sigma.clone().powi_scalar(2) + data * data;
-    let c_in = total.clone().sqrt().recip();
-    let ratio = sigma.clone().recip() * data;
+/// On the host: a batch has few levels, and an operation on a tensor costs more than all of them.
+fn karras(sigma: &Tensor<1>, data: f32, c_noise: impl Fn(f32) -> f32) -> Factors {
+    let levels = numbers(sigma.clone());
+    let total = |s: f32| s * s + data * data;
+    let (c_in, ratio) = (|s: f32| total(s).sqrt().recip(), |s: f32| s.recip() * data);
     Factors {
-        c_noise,
-        skip: column(&total.recip()),
-        out: column(&(c_in.clone() * ratio.clone())),
-        c_in: column(&c_in),
-        energy: column(&ratio),
+        c_noise: vector(levels.iter().map(|s| c_noise(*s)).collect(), &sigma.device()),
+        skip: rows(&levels, sigma, |s| total(s).recip()),
+        out: rows(&levels, sigma, |s| c_in(s) * ratio(s)),
+        c_in: rows(&levels, sigma, c_in),
+        energy: rows(&levels, sigma, ratio),
     }
+}
+
+/// f of each level, `[n, 1]`, where `sigma` is.
+fn rows(levels: &[f32], sigma: &Tensor<1>, f: impl Fn(f32) -> f32) -> Tensor<2> {
+    matrix(levels.iter().map(|s| f(*s)).collect(), levels.len(), 1, &sigma.device())
 }
 
 fn discrete(sigma: &Tensor<1>, timesteps: &Timesteps, zero: Tensor<2>) -> Factors {

@@ -27,7 +27,7 @@ use crate::noise::Noise;
 use crate::oracle::Expectation;
 use crate::registry::Entry;
 use crate::score::{Score, ScoreJvp};
-use crate::tensor::{Tensor, column, matrix};
+use crate::tensor::{Tensor, matrix, numbers};
 use std::sync::Arc;
 
 /// What one training step works on.
@@ -57,10 +57,15 @@ impl Batch {
     /// x̃ and the score of its noise.
     pub fn noisy(&self, key: Key) -> Noisy {
         let ([n, d], device) = (self.clean.dims(), self.clean.device());
-        let noise = self.noise.sample(key.for_purpose(Purpose::Noise), 0, n, d);
-        let target = matrix(noise.iter().map(|n| self.noise.score(*n)).collect(), n, d, &device);
-        let sigma = column(&self.sigma);
-        Noisy { points: self.clean.clone() + matrix(noise, n, d, &device) * sigma.clone(), target: target / sigma }
+        // On the host, where both are made, and two operations on tensors less.
+        let mut noise = self.noise.sample(key.for_purpose(Purpose::Noise), 0, n, d);
+        let sigma = numbers(self.sigma.clone());
+        let mut target: Vec<f32> = noise.iter().map(|n| self.noise.score(*n)).collect();
+        for ((noise, target), sigma) in noise.chunks_exact_mut(d).zip(target.chunks_exact_mut(d)).zip(sigma) {
+            noise.iter_mut().for_each(|n| *n *= sigma);
+            target.iter_mut().for_each(|t| *t /= sigma);
+        }
+        Noisy { points: self.clean.clone() + matrix(noise, n, d, &device), target: matrix(target, n, d, &device) }
     }
 
     /// Where a loss without a target looks: x̃, or x itself where there is no noise.
