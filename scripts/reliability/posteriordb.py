@@ -7,7 +7,7 @@ Jacobians are part of it. Models: posterior_database/models/stan of github.com/s
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
@@ -21,6 +21,8 @@ class Posterior:
     unconstrained: Callable[[dict[str, np.ndarray]], list[np.ndarray]]
     # The formula for log p in u0, u1, …, from the data.
     formula: Callable[[dict], str]
+    # How many times as many steps a sampler takes as elsewhere.
+    longer: dict[str, int] = field(default_factory=dict)
 
 
 def load(path: Path):
@@ -182,7 +184,12 @@ def logit(p):
 
 
 POSTERIORS = [
-    Posterior("eight_schools_noncentered", lambda d: [*((d[f"theta[{i}]"] - d["mu"]) / d["tau"] for i in range(1, 9)), d["mu"], np.log(d["tau"])], eight_schools),
+    Posterior(
+        "eight_schools_noncentered",
+        lambda d: [*((d[f"theta[{i}]"] - d["mu"]) / d["tau"] for i in range(1, 9)), d["mu"], np.log(d["tau"])],
+        eight_schools,
+        longer={"langevin": 4},
+    ),
     Posterior("kidscore_momiq", lambda d: linear(d, 2), kidscore(lambda d: [1, d["mom_iq"]])),
     Posterior("kidscore_interaction", lambda d: linear(d, 4), kidscore(lambda d: [1, d["mom_hs"], d["mom_iq"], d["mom_hs"] * d["mom_iq"]])),
     Posterior("blr", lambda d: linear(d, 5), blr),

@@ -31,31 +31,42 @@ impl AdamStep {
     }
 }
 
+/// A parameter's gradient, flat `[k]`, on its way from [`sum_of_squares`] to [`adam_step`].
+pub struct Gradient(Where);
+
+enum Where {
+    Host(Vec<f32>),
+    Device(Tensor<1>),
+}
+
 /// One step: returns the parameter and its two moments, all flat `[k]`.
-pub fn adam_step(p: Tensor<1>, g: Tensor<1>, m: Tensor<1>, v: Tensor<1>, step: &AdamStep) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+pub fn adam_step(p: Tensor<1>, g: Gradient, m: Tensor<1>, v: Tensor<1>, step: &AdamStep) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
     let device = p.device();
     let (bias1, bias2) = (step.bias(step.beta1), step.bias(step.beta2));
-    if is_cpu(&device) {
-        let (mut p, g, mut m, mut v) = (owned(p), owned(g), owned(m), owned(v));
-        let hyper = kernels::adamw::Hyper {
-            lr: step.lr,
-            beta1: step.beta1,
-            beta2: step.beta2,
-            eps: step.eps,
-            weight_decay: step.weight_decay,
-            bias1,
-            bias2,
-            grad_scale: step.grad_scale,
-        };
-        kernels::adamw::adamw(&mut p, &g, &mut m, &mut v, hyper);
-        (given_back(p, &device), given_back(m, &device), given_back(v, &device))
-    } else {
-        let g = g * step.grad_scale;
-        let m = m * step.beta1 + g.clone() * (1.0 - step.beta1);
-        let v = v * step.beta2 + g.powi_scalar(2) * (1.0 - step.beta2);
-        let direction = (m.clone() / bias1) / ((v.clone() / bias2).sqrt() + step.eps);
-        let p = p * (1.0 - step.lr * step.weight_decay) - direction * step.lr;
-        (p, m, v)
+    match g.0 {
+        Where::Host(g) => {
+            let (mut p, mut m, mut v) = (owned(p), owned(m), owned(v));
+            let hyper = kernels::adamw::Hyper {
+                lr: step.lr,
+                beta1: step.beta1,
+                beta2: step.beta2,
+                eps: step.eps,
+                weight_decay: step.weight_decay,
+                bias1,
+                bias2,
+                grad_scale: step.grad_scale,
+            };
+            kernels::adamw::adamw(&mut p, &g, &mut m, &mut v, hyper);
+            (given_back(p, &device), given_back(m, &device), given_back(v, &device))
+        }
+        Where::Device(g) => {
+            let g = g * step.grad_scale;
+            let m = m * step.beta1 + g.clone() * (1.0 - step.beta1);
+            let v = v * step.beta2 + g.powi_scalar(2) * (1.0 - step.beta2);
+            let direction = (m.clone() / bias1) / ((v.clone() / bias2).sqrt() + step.eps);
+            let p = p * (1.0 - step.lr * step.weight_decay) - direction * step.lr;
+            (p, m, v)
+        }
     }
 }
 
@@ -71,16 +82,14 @@ pub fn average(average: Tensor<1>, p: &Tensor<1>, decay: f32) -> Tensor<1> {
     }
 }
 
-/// Σ g², in f64 on the CPU, and the tensor itself back.
-pub fn sum_of_squares(g: Tensor<1>) -> (f64, Tensor<1>) {
-    let device = g.device();
-    if is_cpu(&device) {
+/// Σ g², in f64 on the CPU, and the gradient itself for the step.
+pub fn sum_of_squares(g: Tensor<1>) -> (f64, Gradient) {
+    if is_cpu(&g.device()) {
         let values = owned(g);
-        let sum = kernels::adamw::sum_of_squares(&values);
-        (sum, given_back(values, &device))
+        (kernels::adamw::sum_of_squares(&values), Gradient(Where::Host(values)))
     } else {
         let sum = owned(g.clone().powi_scalar(2).sum())[0];
-        (f64::from(sum), g)
+        (f64::from(sum), Gradient(Where::Device(g)))
     }
 }
 

@@ -15,7 +15,7 @@ mod layers;
 mod perceptron;
 mod rows;
 
-pub use adamw::{AdamStep, adam_step, average, sum_of_squares};
+pub use adamw::{AdamStep, Gradient, adam_step, average, sum_of_squares};
 pub use attention::attention;
 pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
