@@ -21,8 +21,8 @@ class Posterior:
     unconstrained: Callable[[dict[str, np.ndarray]], list[np.ndarray]]
     # The formula for log p in u0, u1, …, from the data.
     formula: Callable[[dict], str]
-    # How many times as many steps a sampler takes as elsewhere.
-    longer: dict[str, int] = field(default_factory=dict)
+    # How many times as many steps a sampler takes as elsewhere, or all of them: more where a tail is long, fewer where the shape is nearly normal and dear.
+    times: dict[str, float] = field(default_factory=dict)
 
 
 def load(path: Path):
@@ -188,7 +188,7 @@ POSTERIORS = [
         "eight_schools_noncentered",
         lambda d: [*((d[f"theta[{i}]"] - d["mu"]) / d["tau"] for i in range(1, 9)), d["mu"], np.log(d["tau"])],
         eight_schools,
-        longer={"langevin": 4},
+        times={"langevin": 4},
     ),
     Posterior("kidscore_momiq", lambda d: linear(d, 2), kidscore(lambda d: [1, d["mom_iq"]])),
     Posterior("kidscore_interaction", lambda d: linear(d, 4), kidscore(lambda d: [1, d["mom_hs"], d["mom_iq"], d["mom_hs"] * d["mom_iq"]])),
@@ -201,10 +201,12 @@ POSTERIORS = [
         "low_dim_gauss_mix",
         lambda d: [d["mu[1]"], np.log(d["mu[2]"] - d["mu[1]"]), np.log(d["sigma[1]"]), np.log(d["sigma[2]"]), logit(d["theta"])],
         two_normals,
+        times={"every": 0.25},
     ),
     Posterior(
         "lotka_volterra",
         lambda d: [np.log(d[f"{name}[{i}]"]) for name, count in (("theta", 4), ("z_init", 2), ("sigma", 2)) for i in range(1, count + 1)],
         lotka_volterra,
+        times={"every": 0.5},
     ),
 ]

@@ -25,7 +25,7 @@ from table import read_table, replace_table
 SETS, ROWS = 100, 256
 FAILS = 0.001
 # Chains begin at N(0, I) in coordinates of mean 0 and covariance I: what is left to forget is the shape.
-# `Posterior.longer` multiplies the steps where the shape is a long tail.
+# `Posterior.times` multiplies the steps.
 SAMPLERS = {
     "langevin": {"--steps": 300, "--epsilon": 0.2, "--last-epsilon": 0.004},
     "mala": {"--steps": 200},
@@ -76,7 +76,7 @@ def main():
             cells = []
             for sampler in SAMPLERS:
                 settings = dict(SAMPLERS[sampler])
-                settings["--steps"] *= posterior.longer.get(sampler, 1)
+                settings["--steps"] = round(settings["--steps"] * posterior.times.get(sampler, posterior.times.get("every", 1)))
                 command = [options.binary, "sample", f"density:{folder}/p.toml", "-n", str(SETS * ROWS), "--sampler", sampler]
                 command += [str(word) for setting in settings.items() for word in setting]
                 subprocess.run([*command, "--seed", str(options.seed), "-q", "--json", "-o", f"{folder}/x.npy"], check=True, stdout=subprocess.DEVNULL)

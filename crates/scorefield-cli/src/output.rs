@@ -116,7 +116,7 @@ pub fn complain(complaint: &Complaint, json: bool) {
     say("error", "31", &message);
     for line in shown {
         // Nobody may be listening.
-        let _ = writeln!(std::io::stderr(), "     {line}");
+        let _ = writeln!(std::io::stderr(), "     {}", plain(line));
     }
     if let Some(hint) = hint {
         say("hint", "36", &hint);
@@ -128,10 +128,26 @@ pub fn warn(text: &str) {
     say("warning", "33", text);
 }
 
+/// What a file says, shown without moving the cursor about: a name may hold any byte.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
 fn say(label: &str, colour: &str, text: &str) {
+    let text = plain(text);
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let coloured = std::io::stderr().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
     let label = if coloured { format!("\x1b[1;{colour}m{label}:\x1b[0m") } else { format!("{label}:") };
     // Nobody may be listening.
     let _ = writeln!(std::io::stderr(), "{label} {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_does_not_reach_the_terminal_as_commands() {
+        assert_eq!(plain("column \u{1b}[2Jx\u{7}\u{9b}31m\ty: é"), "column \u{fffd}[2Jx\u{fffd}\u{fffd}31m\ty: é");
+    }
 }

@@ -25,8 +25,9 @@ use crate::key::Key;
 const MAX_SIDE: u32 = 1 << 15;
 /// No picture may take more memory while it is decoded.
 const MAX_BYTES: u64 = 512 << 20;
-/// Pictures decoded in one go.
+/// Pictures decoded in one go, and numbers in them.
 const CHUNK: usize = 256;
+const AT_ONCE: usize = 1 << 28;
 
 /// The pictures of a folder, and how they were brought to one shape.
 pub(super) struct Folder {
@@ -85,7 +86,7 @@ impl Pictures {
     fn into_source(self, limit: u64) -> Result<Arc<dyn Source>> {
         let keep = self.files.len() as u64 * self.event.len() as u64 <= limit;
         let mut bytes = Vec::new();
-        for files in self.files.chunks(CHUNK) {
+        for files in self.files.chunks((AT_ONCE / self.event.len().max(1)).clamp(1, CHUNK)) {
             let decoded: Vec<Vec<u8>> = files.par_iter().map(|file| self.decode(file)).collect::<Result<_>>()?;
             if keep {
                 decoded.iter().for_each(|picture| bytes.extend_from_slice(picture));

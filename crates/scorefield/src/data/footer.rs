@@ -1,11 +1,20 @@
 //! What a Parquet file says of itself, looked at before the decoder sees it: the footer, and the head of every page.
 //!
-//! The tables are the fields that parquet 60 decodes (`parquet.thrift` of github.com/apache/parquet-format): see
-//! [`thrift`](super::thrift) for why a field must have the type that it is decoded as.
+//! The decoder trusts a file in much. The tables are the fields that parquet 60 decodes (`parquet.thrift` of github.com/apache/parquet-format):
+//! see [`thrift`](super::thrift) for why each must have its type. Beyond that the schema is a tree that ends, columns lie in the file and not
+//! upon each other, a page inflates to what it may, and there are not more rows than a file of this length can hold. What is left, the
+//! decoder's own panics, is an error too.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::thrift::{Fields, Is, Trouble, Walk};
+use crate::error::{Error, Result};
 
 const EMPTY: Is = Is::Struct(&[]);
 const TIME_UNIT: Is = Is::Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]);
@@ -30,18 +39,18 @@ const LOGICAL_TYPE: Is = Is::Struct(&[
     (18, Is::Struct(&[(1, Is::Binary), (2, Is::I32)])),
     (19, EMPTY),
 ]);
-const SCHEMA_ELEMENT: Is = Is::Struct(&[
+const SCHEMA_ELEMENT: Fields = &[
     (1, Is::I32),
     (2, Is::I32),
     (3, Is::I32),
     (4, Is::Binary),
-    (5, Is::I32),
+    (CHILDREN as i16, Is::I32),
     (6, Is::I32),
     (7, Is::I32),
     (8, Is::I32),
     (9, Is::I32),
     (10, LOGICAL_TYPE),
-]);
+];
 const KEY_VALUE: Is = Is::Struct(&[(1, Is::Binary), (2, Is::Binary)]);
 const STATISTICS: Is = Is::Struct(&[
     (1, Is::Binary),
@@ -97,17 +106,19 @@ const ROW_GROUP: Is = Is::Struct(&[
 ]);
 const FILE_META_DATA: Fields = &[
     (1, Is::I32),
-    (2, Is::List(&SCHEMA_ELEMENT)),
+    (SCHEMA as i16, Is::List(&Is::Struct(SCHEMA_ELEMENT))),
     (3, Is::I64),
     (4, Is::List(&ROW_GROUP)),
     (5, Is::List(&KEY_VALUE)),
     (6, Is::Binary),
     (7, Is::List(&Is::Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]))),
 ];
+const SCHEMA: usize = 2;
+const CHILDREN: usize = 5;
 const PAGE_HEADER: Fields = &[
     (1, Is::I32),
-    (2, Is::I32),
-    (COMPRESSED_SIZE, Is::I32),
+    (UNCOMPRESSED as i16, Is::I32),
+    (COMPRESSED as i16, Is::I32),
     (4, Is::I32),
     (5, Is::Struct(&[(1, Is::I32), (2, Is::I32), (3, Is::I32), (4, Is::I32), (5, STATISTICS)])),
     (6, EMPTY),
@@ -126,12 +137,65 @@ const PAGE_HEADER: Fields = &[
         ]),
     ),
 ];
-const COMPRESSED_SIZE: i16 = 3;
+const UNCOMPRESSED: usize = 2;
+const COMPRESSED: usize = 3;
 
 /// The footer's length and what a Parquet file ends in.
 const TAIL: usize = 8;
+/// The longest footer.
+const MOST_FOOTER: u64 = 256 << 20;
 /// What is read of a page at first: as a rule its head is far shorter.
 const HEAD: u64 = 512;
+/// The longest head of a page.
+const MOST_HEAD: u64 = 16 << 20;
+/// Columns within columns at most.
+const DEPTH: usize = 64;
+/// What any page and any table may take.
+const SURELY_FINE: u64 = 64 << 20;
+/// What no page may take.
+const MOST_PAGE: u64 = 512 << 20;
+/// How often its own size a page may inflate to; DEFLATE can make 1,032 times as much.
+const MOST_INFLATION: u64 = 1100;
+/// How many bytes of f32 a byte of a file may be the table of. Columns of a few values that come in long runs take a hundredth of a byte a number.
+const MOST_ROWS: u64 = 400;
+
+/// A Parquet file whose footer is in order.
+pub(super) struct Checked {
+    file: File,
+    length: u64,
+    pub reader: SerializedFileReader<File>,
+}
+
+impl Checked {
+    pub fn open(path: &Path) -> Result<Self> {
+        let unreadable = |e: std::io::Error| Error::read(path, &e);
+        let mut file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        check_footer(&mut file, length).map_err(|problem| broken(path, problem))?;
+        let again = file.try_clone().map_err(unreadable)?;
+        let reader = guarded(path, || SerializedFileReader::new(again).map_err(|e| broken(path, e)))?;
+        check_room(reader.metadata(), length).map_err(|problem| broken(path, problem))?;
+        Ok(Self { file, length, reader })
+    }
+
+    /// Looks at the heads of all pages of row group `i`, whose columns should be as many as the table's.
+    pub fn check_pages(&mut self, i: usize, columns: usize) -> Result<(), String> {
+        let group = self.reader.metadata().row_group(i);
+        if group.num_columns() != columns {
+            return Err(format!("a row group has {} columns, the table {columns}", group.num_columns()));
+        }
+        places(group, self.length)?.into_iter().try_for_each(|(start, size)| check_pages(&mut self.file, start, size))
+    }
+}
+
+/// `work` of the decoder, whose panics are errors: it has some left, on files that no writer makes.
+pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(broken(path, "the decoder gave it up")))
+}
+
+pub(super) fn broken(path: &Path, problem: impl std::fmt::Display) -> Error {
+    Error::file(path, format!("not a readable Parquet file: {problem}"))
+}
 
 fn said(trouble: Trouble) -> String {
     match trouble {
@@ -141,50 +205,113 @@ fn said(trouble: Trouble) -> String {
 }
 
 /// Looks at the footer of a file of `length` bytes. What is no Parquet file at all is the decoder's to tell.
-pub(super) fn check_footer(file: &mut (impl Read + Seek), length: u64) -> Result<(), String> {
+fn check_footer(file: &mut (impl Read + Seek), length: u64) -> Result<(), String> {
     let mut tail = [0; TAIL];
     let Some(start) = length.checked_sub(TAIL as u64) else { return Ok(()) };
     read_at(file, start, &mut tail)?;
     let size = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
     let Some(start) = start.checked_sub(size).filter(|_| tail.ends_with(b"PAR1")) else { return Ok(()) };
+    if size > MOST_FOOTER {
+        return Err(format!("a footer of {size} bytes, expected at most {MOST_FOOTER}"));
+    }
     let mut footer = vec![0; size as usize];
     read_at(file, start, &mut footer)?;
-    Walk::new(&footer).fields(FILE_META_DATA, 0).map_err(said)
+    let said_of_it = Walk::new(&footer, 0).structure(FILE_META_DATA).map_err(said)?;
+    said_of_it.place[SCHEMA].map_or(Ok(()), |at| check_schema(&footer, at))
 }
 
-/// Looks at the heads of the pages in the `size` bytes from `start` on.
-pub(super) fn check_pages(file: &mut (impl Read + Seek), start: u64, size: u64) -> Result<(), String> {
-    let (mut at, end) = (start, start + size);
-    let mut bytes = Vec::new();
-    while at < end {
-        let mut length = HEAD;
-        let (head, body) = loop {
-            let read = length.min(end - at);
-            bytes.resize(read as usize, 0);
-            read_at(file, at, &mut bytes)?;
-            match page_header(&bytes) {
-                Err(Trouble::Short) if read < end - at => length *= 8,
-                found => break found.map_err(said)?,
-            }
-        };
-        at = at.saturating_add(head).saturating_add(body);
+/// Whether the schema, a list at `at` in depth-first order, is a tree: no element has more children than follow it, nor is any too deep.
+fn check_schema(footer: &[u8], at: usize) -> Result<(), String> {
+    let mut walk = Walk::new(footer, at);
+    let (_, count) = walk.list().map_err(said)?;
+    // Children that are still to come, of each element that the present one is within.
+    let mut open: Vec<u64> = Vec::new();
+    for i in 0..count {
+        let element = walk.structure(SCHEMA_ELEMENT).map_err(said)?;
+        let children = element.number[CHILDREN].unwrap_or(0);
+        let children = u64::try_from(children).ok().filter(|n| *n < count - i);
+        let children = children.ok_or("an element of its schema has more children than there are elements")?;
+        if let Some(left) = open.last_mut() {
+            *left -= 1;
+        }
+        open.push(children);
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        if open.len() > DEPTH {
+            return Err(format!("columns within columns, more than {DEPTH} deep"));
+        }
     }
     Ok(())
 }
 
-/// Bytes of the head with which a page begins, and of what follows it.
-fn page_header(bytes: &[u8]) -> Result<(u64, u64), Trouble> {
-    let (mut walk, mut last, mut body) = (Walk::new(bytes), 0, 0);
-    while let Some((id, code)) = walk.field(last)? {
-        if id == COMPRESSED_SIZE {
-            // Looked at twice: what it says, and whether it is the number it should be.
-            body = Walk::new(&bytes[walk.at()..]).zigzag()?;
+/// Whether a file of `length` bytes has room for its columns and its rows.
+fn check_room(metadata: &ParquetMetaData, length: u64) -> Result<(), String> {
+    let (mut bytes, mut numbers) = (0u64, 0u64);
+    for group in metadata.row_groups() {
+        for (_, size) in places(group, length)? {
+            bytes = bytes.saturating_add(size);
         }
-        walk.value(PAGE_HEADER, id, code, 0)?;
-        last = id;
+        let rows = u64::try_from(group.num_rows()).map_err(|_| format!("a group of {} rows", group.num_rows()))?;
+        numbers = numbers.saturating_add(rows.saturating_mul(group.num_columns() as u64));
     }
-    let body = u64::try_from(body).map_err(|_| Trouble::Wrong(format!("a page of {body} bytes")))?;
-    Ok((walk.at() as u64, body))
+    if bytes > length {
+        return Err(format!("its columns lie upon each other: they take {bytes} bytes in a file of {length}"));
+    }
+    if numbers.saturating_mul(4) > SURELY_FINE.max(length.saturating_mul(MOST_ROWS)) {
+        return Err(format!(
+            "it claims {numbers} numbers in {length} bytes, which no data do; if it is in order, write it as .npy"
+        ));
+    }
+    Ok(())
+}
+
+/// First byte and size of each column; refuses those that lie elsewhere than in the file: the decoder takes their places for granted.
+fn places(group: &RowGroupMetaData, length: u64) -> Result<Vec<(u64, u64)>, String> {
+    let place = |column: &ColumnChunkMetaData| {
+        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+        let size = column.compressed_size();
+        let place = u64::try_from(start).ok().zip(u64::try_from(size).ok());
+        place
+            .filter(|(start, size)| start.checked_add(*size).is_some_and(|end| end <= length))
+            .ok_or_else(|| format!("a column of {size} bytes at byte {start}, in a file of {length}"))
+    };
+    group.columns().iter().map(place).collect()
+}
+
+/// Looks at the heads of the pages in the `size` bytes from `start` on.
+fn check_pages(file: &mut (impl Read + Seek), start: u64, size: u64) -> Result<(), String> {
+    let (mut at, end) = (start, start + size);
+    let mut bytes = Vec::new();
+    while at < end {
+        let mut length = HEAD;
+        let page = loop {
+            let read = length.min(end - at);
+            bytes.resize(read as usize, 0);
+            read_at(file, at, &mut bytes)?;
+            match page(&bytes) {
+                Err(Trouble::Short) if read < end - at && read < MOST_HEAD => length *= 8,
+                found => break found.map_err(said)?,
+            }
+        };
+        at = at.saturating_add(page);
+    }
+    Ok(())
+}
+
+/// Bytes of the page that begins here.
+fn page(bytes: &[u8]) -> Result<u64, Trouble> {
+    let mut walk = Walk::new(bytes, 0);
+    let head = walk.structure(PAGE_HEADER)?;
+    let size = |field: usize, what| {
+        let size = head.number[field].and_then(|n| u64::try_from(n).ok());
+        size.ok_or_else(|| Trouble::Wrong(format!("a page that does not say its size {what}")))
+    };
+    let (body, inflated) = (size(COMPRESSED, "in the file")?, size(UNCOMPRESSED, "in memory")?);
+    if inflated > MOST_PAGE.min(SURELY_FINE.max(body.saturating_mul(MOST_INFLATION))) {
+        return Err(Trouble::Wrong(format!("a page of {body} bytes that inflates to {inflated}, which no data do")));
+    }
+    Ok(walk.at() as u64 + body)
 }
 
 fn read_at(file: &mut (impl Read + Seek), start: u64, into: &mut [u8]) -> Result<(), String> {
@@ -199,16 +326,17 @@ mod tests {
     /// A list of 2³¹ − 1 truth values in field 9.
     const BOMB: [u8; 7] = [0x99, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07];
 
+    fn footer(footer: &[u8]) -> Result<(), String> {
+        let bytes = [b"PAR1", footer, &(footer.len() as u32).to_le_bytes(), b"PAR1"].concat();
+        check_footer(&mut Cursor::new(&bytes), bytes.len() as u64)
+    }
+
     #[test]
     fn a_bomb_in_the_footer_and_in_any_pages_head_is_found() {
-        let file = |footer: &[u8]| {
-            let bytes = [b"PAR1", footer, &(footer.len() as u32).to_le_bytes(), b"PAR1"].concat();
-            check_footer(&mut Cursor::new(&bytes), bytes.len() as u64)
-        };
-        assert_eq!(file(&[0x15, 2, 0]), Ok(()));
-        assert_eq!(file(&[&BOMB[..], &[0]].concat()), Err("a list of truth values".into()));
-        assert_eq!(file(&[0x18, 1, 9, 0]), Err("field 1 of a structure is of type 8, which it cannot be".into()));
-        assert_eq!(file(&[0x15]), Err("it ends in the middle of what it says of itself".into()));
+        assert_eq!(footer(&[0x15, 2, 0]), Ok(()));
+        assert_eq!(footer(&[&BOMB[..], &[0]].concat()), Err("a list of truth values".into()));
+        assert_eq!(footer(&[0x18, 1, 9, 0]), Err("field 1 of a structure is of type 8, which it cannot be".into()));
+        assert_eq!(footer(&[0x15]), Err("it ends in the middle of what it says of itself".into()));
 
         // Type 0, sizes of 600 and 600 bytes; the second with field 9.
         let head = [0x15, 0, 0x15, 0xb0, 0x09, 0x15, 0xb0, 0x09];
@@ -218,9 +346,33 @@ mod tests {
         let mut bomb = BOMB;
         bomb[0] = 0x69;
         assert_eq!(pages([page(&[]), page(&bomb)].concat()), Err("a list of truth values".into()));
-        assert_eq!(pages(vec![0x35, 1, 0]), Err("a page of -1 bytes".into()));
         // A head longer than what is read at first.
         let long = [&[0x68, 0xd0, 0x0f][..], &[1; 2000]].concat();
         assert_eq!(pages([page(&long), page(&[])].concat()), Ok(()));
+        // Sizes that are missing, negative, more than 32 bits, and far more than what is there.
+        let says = |bytes: &[u8], words: &str| {
+            let problem = pages(bytes.to_vec()).unwrap_err();
+            assert!(problem.contains(words), "{problem} should say {words}");
+        };
+        says(&[0; 100], "does not say its size in the file");
+        says(&[0x15, 0, 0x15, 1, 0x15, 2, 0, 9], "does not say its size in memory");
+        says(&[0x15, 0, 0x15, 2, 0x15, 0xa0, 0x80, 0x80, 0x80, 0x20, 0], "where a number from");
+        says(&[0x15, 0, 0x15, 0x80, 0x80, 0x80, 0x80, 0x02, 0x15, 2, 0, 9], "which no data do");
+    }
+
+    #[test]
+    fn a_schema_that_is_no_tree_or_too_deep_is_refused() {
+        let schema = |children: &[u8]| {
+            let elements = children.iter().flat_map(|n| [0x55, 2 * n, 0]);
+            footer(&[0x29, 0xfc, 0x81, 1].into_iter().chain(elements).chain([0]).collect::<Vec<_>>())
+        };
+        let padded = |children: &[u8]| schema(&[children, &vec![0; 128 + 1 - children.len()]].concat()[..129]);
+        assert_eq!(padded(&[60, 1, 1, 1]), Ok(()));
+        assert_eq!(padded(&[1; 60]), Ok(()));
+        assert!(padded(&[1; 100]).unwrap_err().contains("more than 64 deep"));
+        let many = footer(&[0x29, 0x2c, 0x55, 4, 0, 0, 0]);
+        assert!(many.unwrap_err().contains("more children than there are elements"));
+        let negative = footer(&[0x29, 0x2c, 0x55, 3, 0, 0, 0]);
+        assert!(negative.unwrap_err().contains("more children than there are elements"));
     }
 }

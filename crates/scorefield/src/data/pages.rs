@@ -26,6 +26,10 @@ impl Ordered {
 
     fn look(&mut self, page: &Page) -> Result<()> {
         match (page, page.encoding()) {
+            // The decoder makes room for as many as it says, and a number takes four bytes at least.
+            (Page::DictionaryPage { buf, num_values, .. }, _) if u64::from(*num_values) * 4 > buf.len() as u64 => {
+                return Err(ParquetError::General(format!("a dictionary of {num_values} numbers in {} bytes", buf.len())));
+            }
             (Page::DictionaryPage { .. }, _) => self.seen = Seen::Dictionary,
             (_, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY) if self.seen == Seen::NoDictionary => {
                 return Err(ParquetError::General("a page of dictionary indices without a dictionary".into()));

@@ -1,6 +1,5 @@
 //! Parquet tables of plain numeric columns, read once, row by row.
 
-use std::fs::File;
 use std::path::Path;
 
 use ::parquet::basic::{ConvertedType, LogicalType};
@@ -8,12 +7,11 @@ use ::parquet::column::page::PageReader;
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use ::parquet::data_type::DataType;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::file::reader::FileReader;
 use ::parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
 use super::columns::{Table, TableWriter};
-use super::footer::{check_footer, check_pages};
+use super::footer::{self, Checked, guarded};
 use super::pages::Ordered;
 use crate::error::{Error, Result};
 
@@ -22,14 +20,13 @@ const BATCH: usize = 1024;
 
 /// The table in a Parquet file; rows beyond `limit` bytes of f32 are kept on disk.
 pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
-    let file = File::open(path).map_err(|e| Error::read(path, &e))?;
-    let length = file.metadata().map_err(|e| Error::read(path, &e))?.len();
-    let broken = |e: ParquetError| Error::file(path, format!("not a readable Parquet file: {e}"));
-    let refused = |problem: String| Error::file(path, format!("not a readable Parquet file: {problem}"));
-    let mut look = File::open(path).map_err(|e| Error::read(path, &e))?;
-    check_footer(&mut look, length).map_err(refused)?;
-    let reader = SerializedFileReader::new(file).map_err(broken)?;
-    let schema = reader.metadata().file_metadata().schema_descr_ptr();
+    let file = Checked::open(path)?;
+    guarded(path, || read(path, file, limit))
+}
+
+fn read(path: &Path, mut file: Checked, limit: u64) -> Result<Table> {
+    let broken = |e: ParquetError| footer::broken(path, e);
+    let schema = file.reader.metadata().file_metadata().schema_descr_ptr();
     let names: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
     if names.is_empty() {
         return Err(Error::file(path, "the table has no columns, expected at least one"));
@@ -37,11 +34,9 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
     let unsigned = schema.columns().iter().map(|c| numeric(c, path)).collect::<Result<Vec<bool>>>()?;
     let mut table = TableWriter::new(path, names, limit);
     let mut first_row = 0;
-    for group in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(group).map_err(broken)?;
-        for (start, size) in places(group.metadata(), unsigned.len(), length).map_err(refused)? {
-            check_pages(&mut look, start, size).map_err(refused)?;
-        }
+    for group in 0..file.reader.num_row_groups() {
+        file.check_pages(group, unsigned.len()).map_err(|problem| footer::broken(path, problem))?;
+        let group = file.reader.get_row_group(group).map_err(broken)?;
         let mut columns = (0..unsigned.len())
             .map(|i| Ok(column(&schema.column(i), group.get_column_page_reader(i)?)))
             .collect::<Result<Vec<_>, _>>()
@@ -73,22 +68,6 @@ pub(super) fn open(path: &Path, limit: u64) -> Result<Table> {
 
 fn column(descriptor: &ColumnDescPtr, pages: Box<dyn PageReader>) -> ColumnReader {
     get_column_reader(descriptor.clone(), Box::new(Ordered::new(pages)))
-}
-
-/// First byte and size of each column; refuses those that lie elsewhere than in the file: the reader below takes their places for granted.
-fn places(group: &RowGroupMetaData, columns: usize, length: u64) -> Result<Vec<(u64, u64)>, String> {
-    if group.num_columns() != columns {
-        return Err(format!("a row group has {} columns, the table {columns}", group.num_columns()));
-    }
-    let place = |column: &ColumnChunkMetaData| {
-        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
-        let size = column.compressed_size();
-        let place = u64::try_from(start).ok().zip(u64::try_from(size).ok());
-        place
-            .filter(|(start, size)| start.checked_add(*size).is_some_and(|end| end <= length))
-            .ok_or_else(|| format!("a column of {size} bytes at byte {start}, in a file of {length}"))
-    };
-    group.columns().iter().map(place).collect()
 }
 
 fn row(index: u64) -> String {

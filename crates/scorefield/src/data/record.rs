@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::file::reader::FileReader;
 use serde_json::{Map, Value};
 
+use super::footer::Checked;
 use super::npy;
 use super::write::Format;
 use crate::atomic::unfinished_sibling;
@@ -118,8 +119,7 @@ pub fn read_record(path: &Path) -> Result<Option<Vec<(String, String)>>> {
             read_sidecar(&sidecar(path))
         }
         Format::Parquet => {
-            let broken = |e| Error::file(path, format!("not a readable Parquet file: {e}"));
-            let reader = SerializedFileReader::new(File::open(path).map_err(read)?).map_err(broken)?;
+            let reader = Checked::open(path)?.reader;
             let pairs = reader.metadata().file_metadata().key_value_metadata();
             let ours = pairs.into_iter().flatten().find(|pair| pair.key == NAME);
             ours.and_then(|pair| pair.value.clone())

@@ -1,7 +1,8 @@
 //! Thrift's compact protocol, walked without decoding: whether what a file says of itself can be read in time and has the types it should have.
 //!
-//! The Parquet decoder takes a known field to be of its type whatever the file says, and passes over a list of truth values of any length in no
-//! bytes, one turn of a loop for each: six bytes of a file are two thousand million turns. Here such lists are refused, and fields of other types.
+//! The Parquet decoder takes a known field to be of its type whatever the file says, cuts a number off at the width that it should have, and passes
+//! over a list of truth values of any length in no bytes, one turn of a loop for each: six bytes of a file are two thousand million turns.
+//! Here such lists are refused, and fields of other types and widths.
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
 /// Structures within structures at most.
@@ -30,9 +31,8 @@ impl Is {
         match self {
             Self::Bool => code == 1 || code == 2,
             Self::Byte => code == 3,
-            Self::I16 => code == 4,
-            Self::I32 => code == 5,
-            Self::I64 => code == 6,
+            // All are written alike, and some writers mistake one for another.
+            Self::I16 | Self::I32 | Self::I64 => matches!(code, 4..=6),
             Self::Double => code == 7,
             Self::Binary => code == 8,
             Self::List(_) => code == 9,
@@ -55,6 +55,18 @@ fn wrong<T>(what: impl Into<String>) -> Result<T> {
     Err(Trouble::Wrong(what.into()))
 }
 
+/// Field numbers below this are told of in a [`Known`].
+const TOLD: usize = 16;
+
+/// What [`Walk::structure`] saw of the fields with small numbers, the last of each if there are several.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The values of whole numbers.
+    pub number: [Option<i64>; TOLD],
+    /// Where the values begin.
+    pub place: [Option<usize>; TOLD],
+}
+
 /// A place in some bytes.
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
@@ -62,8 +74,8 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at: at.min(bytes.len()) }
     }
 
     /// Bytes walked over.
@@ -99,13 +111,13 @@ impl<'a> Walk<'a> {
     }
 
     /// A signed number.
-    pub(super) fn zigzag(&mut self) -> Result<i64> {
+    fn zigzag(&mut self) -> Result<i64> {
         let value = self.varint()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     /// The next field's number and type, after field `last`; none at a structure's end.
-    pub(super) fn field(&mut self, last: i16) -> Result<Option<(i16, u8)>> {
+    fn field(&mut self, last: i16) -> Result<Option<(i16, u8)>> {
         let head = self.byte()?;
         let (step, code) = (head >> 4, head & 15);
         if code == 0 {
@@ -116,22 +128,28 @@ impl<'a> Walk<'a> {
     }
 
     /// A structure whose `known` fields have the types that they should have.
-    pub(super) fn fields(&mut self, known: Fields, depth: usize) -> Result<()> {
+    pub(super) fn structure(&mut self, known: Fields) -> Result<Known> {
+        let mut told = Known::default();
+        self.fields(known, 0, &mut told)?;
+        Ok(told)
+    }
+
+    fn fields(&mut self, known: Fields, depth: usize, told: &mut Known) -> Result<()> {
         let mut last = 0;
         while let Some((id, code)) = self.field(last)? {
-            self.value(known, id, code, depth)?;
+            let place = self.at;
+            match known.iter().find(|(number, _)| *number == id) {
+                Some((_, is)) if is.is(code) => self.known(*is, depth)?,
+                Some(_) => return wrong(format!("field {id} of a structure is of type {code}, which it cannot be")),
+                None => self.any(code, depth)?,
+            }
+            if let Some(i) = usize::try_from(id).ok().filter(|i| *i < TOLD) {
+                told.place[i] = Some(place);
+                told.number[i] = if matches!(code, 4..=6) { Some(Self::new(self.bytes, place).zigzag()?) } else { None };
+            }
             last = id;
         }
         Ok(())
-    }
-
-    /// The value of field `id` of a structure, whose head says `code`.
-    pub(super) fn value(&mut self, known: Fields, id: i16, code: u8, depth: usize) -> Result<()> {
-        match known.iter().find(|(number, _)| *number == id) {
-            Some((_, is)) if is.is(code) => self.known(*is, depth),
-            Some(_) => wrong(format!("field {id} of a structure is of type {code}, which it cannot be")),
-            None => self.any(code, depth),
-        }
     }
 
     fn known(&mut self, is: Is, depth: usize) -> Result<()> {
@@ -143,12 +161,21 @@ impl<'a> Walk<'a> {
                 }
                 (0..count).try_for_each(|_| self.known(*element, depth + 1))
             }
-            Is::Struct(fields) => self.fields(fields, depth + 1),
+            Is::Struct(fields) => self.fields(fields, depth + 1, &mut Known::default()),
             Is::Bool => Ok(()),
             Is::Byte => self.skip(1),
-            Is::I16 | Is::I32 | Is::I64 => self.varint().map(drop),
+            Is::I16 => self.within(i64::from(i16::MIN), i64::from(i16::MAX)),
+            Is::I32 => self.within(i64::from(i32::MIN), i64::from(i32::MAX)),
+            Is::I64 => self.zigzag().map(drop),
             Is::Double => self.skip(8),
             Is::Binary => self.binary(),
+        }
+    }
+
+    fn within(&mut self, least: i64, most: i64) -> Result<()> {
+        match self.zigzag()? {
+            number if (least..=most).contains(&number) => Ok(()),
+            number => wrong(format!("{number}, where a number from {least} to {most} should be")),
         }
     }
 
@@ -157,8 +184,8 @@ impl<'a> Walk<'a> {
         self.skip(length)
     }
 
-    /// Type and number of a list's elements.
-    fn list(&mut self) -> Result<(u8, u64)> {
+    /// Type and number of a list's elements, which follow.
+    pub(super) fn list(&mut self) -> Result<(u8, u64)> {
         let head = self.byte()?;
         let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
         self.timely(count, &[head & 15])?;
@@ -198,7 +225,7 @@ impl<'a> Walk<'a> {
                 self.timely(count, &codes)?;
                 (0..count).try_for_each(|_| codes.iter().try_for_each(|code| self.any(*code, depth + 1)))
             }
-            12 => self.fields(&[], depth + 1),
+            12 => self.fields(&[], depth + 1, &mut Known::default()),
             13 => self.skip(16),
             code => wrong(format!("type {code}, which there is not")),
         }
@@ -210,8 +237,8 @@ mod tests {
     use super::*;
 
     fn walk(bytes: &[u8], known: Fields) -> Result<usize> {
-        let mut walk = Walk::new(bytes);
-        walk.fields(known, 0).map(|()| walk.at())
+        let mut walk = Walk::new(bytes, 0);
+        walk.structure(known).map(|_| walk.at())
     }
 
     #[test]
@@ -261,6 +288,16 @@ mod tests {
         for bytes in [&[0x18, 1, 0, 0][..], &[0x19, 0x15, 2, 0], &[0x19, 0x1c, 0x28, 0, 0, 0], &[0x35, 2, 0]] {
             assert!(matches!(walk(bytes, KNOWN), Err(Trouble::Wrong(what)) if what.contains("cannot be")), "{bytes:?}");
         }
+        // 2³² + 16, which 32 bits would take for 16; a number of another width is as good if it fits.
+        for code in [0x14, 0x15, 0x16] {
+            assert!(walk(&[code, 0x20, 0], &[(1, Is::I32)]).is_ok());
+            assert!(walk(&[code, 0xa0, 0x80, 0x80, 0x80, 0x20, 0], &[(1, Is::I32)]).is_err());
+            assert!(walk(&[code, 0xa0, 0x80, 0x80, 0x80, 0x20, 0], &[(1, Is::I64)]).is_ok());
+        }
+        let told = Walk::new(&[0x15, 3, 0x28, 1, 9, 0], 0)
+            .structure(&[])
+            .map(|known| (known.number[1], known.place[3], known.number[3]));
+        assert_eq!(told, Ok((Some(-2), Some(3), None)));
         let deep = [[0x1c; 200], [0; 200]].concat();
         assert!(matches!(walk(&deep, &[]), Err(Trouble::Wrong(what)) if what.starts_with("more than 64")));
     }

@@ -60,8 +60,9 @@ impl Batch {
         // On the host, where both are made, and two operations on tensors less.
         let mut noise = self.noise.sample(key.for_purpose(Purpose::Noise), 0, n, d);
         let sigma = numbers(self.sigma.clone());
+        assert_eq!(sigma.len(), n, "a noise level for each row");
         let mut target: Vec<f32> = noise.iter().map(|n| self.noise.score(*n)).collect();
-        for ((noise, target), sigma) in noise.chunks_exact_mut(d).zip(target.chunks_exact_mut(d)).zip(sigma) {
+        for ((noise, target), sigma) in noise.chunks_exact_mut(d.max(1)).zip(target.chunks_exact_mut(d.max(1))).zip(sigma) {
             noise.iter_mut().for_each(|n| *n *= sigma);
             target.iter_mut().for_each(|t| *t /= sigma);
         }
