@@ -66,6 +66,27 @@ fn a_killed_and_an_interrupted_run_go_on_to_the_weights_of_an_undisturbed_one() 
 }
 
 #[test]
+fn a_second_trainer_is_told_who_holds_the_run_and_takes_over_once_that_one_is_dead() {
+    let at = tempfile::tempdir().unwrap();
+    let mut first = command(at.path(), &train("run", "1000000")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_a_checkpoint(&mut first, &at.path().join("run"));
+    let resume = ["train", "--out", "run", "--resume", "--quiet"];
+    let second = command(at.path(), &resume).output().unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(said.contains(&format!("process {}", first.id())) && said.contains("is training in this run folder"), "{said}");
+    assert!(first.try_wait().unwrap().is_none(), "the first goes on");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let taken = command(at.path(), &resume).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut taken = taken.unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(taken.try_wait().unwrap().is_none(), "a dead process is no obstacle");
+    taken.kill().unwrap();
+    taken.wait().unwrap();
+}
+
+#[test]
 fn the_same_recipe_and_seed_give_the_same_weights_and_another_seed_others() {
     let at = tempfile::tempdir().unwrap();
     run(at.path(), &train("a", "20"));

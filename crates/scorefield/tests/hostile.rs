@@ -4,7 +4,7 @@
 //! replaced by extreme ones, pieces cut out, doubled and spliced. This is no fuzzer that is led by coverage: what it does not reach by chance it
 //! does not reach (`cargo +nightly fuzz run any` in fuzz/ is one).
 //!
-//! `FUZZ_SECONDS` says how long the mutants are tried, over all targets together (20 if it is not set); `FUZZ_SEED` makes others. What ended the test is in
+//! `FUZZ_SECONDS` says how long the mutants are tried, over all targets together (30 if it is not set); `FUZZ_SEED` makes others. What ended the test is in
 //! target/hostile/.
 
 #[path = "../../../fuzz/src/targets.rs"]
@@ -182,7 +182,7 @@ fn watch() {
 fn no_file_makes_a_parser_panic_hang_or_fill_the_memory() {
     watch();
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seconds = number("FUZZ_SECONDS").unwrap_or(20) as f64;
+    let seconds = number("FUZZ_SECONDS").unwrap_or(30) as f64;
     let only = std::env::var("FUZZ_TARGET").ok();
     let targets: Vec<&Target> = TARGETS.iter().filter(|t| only.as_deref().is_none_or(|name| t.name == name)).collect();
     let mut wrong = Vec::new();
