@@ -36,7 +36,7 @@ pub struct Gradient(Where);
 
 enum Where {
     Host(Vec<f32>),
-    Device(Tensor<1>),
+    Device(Box<Tensor<1>>),
 }
 
 /// One step: returns the parameter and its two moments, all flat `[k]`.
@@ -60,7 +60,7 @@ pub fn adam_step(p: Tensor<1>, g: Gradient, m: Tensor<1>, v: Tensor<1>, step: &A
             (given_back(p, &device), given_back(m, &device), given_back(v, &device))
         }
         Where::Device(g) => {
-            let g = g * step.grad_scale;
+            let g = *g * step.grad_scale;
             let m = m * step.beta1 + g.clone() * (1.0 - step.beta1);
             let v = v * step.beta2 + g.powi_scalar(2) * (1.0 - step.beta2);
             let direction = (m.clone() / bias1) / ((v.clone() / bias2).sqrt() + step.eps);
@@ -89,7 +89,7 @@ pub fn sum_of_squares(g: Tensor<1>) -> (f64, Gradient) {
         (kernels::adamw::sum_of_squares(&values), Gradient(Where::Host(values)))
     } else {
         let sum = owned(g.clone().powi_scalar(2).sum())[0];
-        (f64::from(sum), Gradient(Where::Device(g)))
+        (f64::from(sum), Gradient(Where::Device(Box::new(g))))
     }
 }
 
