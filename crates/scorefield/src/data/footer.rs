@@ -1,22 +1,25 @@
-//! What a Parquet file says of itself, looked at before the decoder sees it: the footer, and the head of every page.
+//! What a Parquet file says of itself, looked at before the decoder sees it: the footer here, the head of every page in
+//! [`page_heads`](super::page_heads).
 //!
 //! The decoder trusts a file in much. The tables are the fields that parquet 60 decodes (`parquet.thrift` of github.com/apache/parquet-format):
 //! see [`thrift`](super::thrift) for why each must have its type. Beyond that the schema is a tree that ends, columns lie in the file and not
-//! upon each other, a page inflates to what it may, and there are not more rows than a file of this length can hold. What is left, the
-//! decoder's own panics, is an error too.
+//! upon each other, a page inflates to what it may and to no more than it says, and there are not more rows than a file of this length can hold.
+//! What is left, the decoder's own panics, is an error too.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use ::parquet::basic::Compression;
 use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 
+use super::page_heads::check_pages;
 use super::thrift::{Fields, Is, Trouble, Walk};
 use crate::error::{Error, Result};
 
-const EMPTY: Is = Is::Struct(&[]);
+pub(super) const EMPTY: Is = Is::Struct(&[]);
 const TIME_UNIT: Is = Is::Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]);
 const TIME: Is = Is::Struct(&[(1, Is::Bool), (2, TIME_UNIT)]);
 const LOGICAL_TYPE: Is = Is::Struct(&[
@@ -52,7 +55,7 @@ const SCHEMA_ELEMENT: Fields = &[
     (10, LOGICAL_TYPE),
 ];
 const KEY_VALUE: Is = Is::Struct(&[(1, Is::Binary), (2, Is::Binary)]);
-const STATISTICS: Is = Is::Struct(&[
+pub(super) const STATISTICS: Is = Is::Struct(&[
     (1, Is::Binary),
     (2, Is::Binary),
     (3, Is::I64),
@@ -115,47 +118,14 @@ const FILE_META_DATA: Fields = &[
 ];
 const SCHEMA: usize = 2;
 const CHILDREN: usize = 5;
-const PAGE_HEADER: Fields = &[
-    (1, Is::I32),
-    (UNCOMPRESSED as i16, Is::I32),
-    (COMPRESSED as i16, Is::I32),
-    (4, Is::I32),
-    (5, Is::Struct(&[(1, Is::I32), (2, Is::I32), (3, Is::I32), (4, Is::I32), (5, STATISTICS)])),
-    (6, EMPTY),
-    (7, Is::Struct(&[(1, Is::I32), (2, Is::I32), (3, Is::Bool)])),
-    (
-        8,
-        Is::Struct(&[
-            (1, Is::I32),
-            (2, Is::I32),
-            (3, Is::I32),
-            (4, Is::I32),
-            (5, Is::I32),
-            (6, Is::I32),
-            (7, Is::Bool),
-            (8, STATISTICS),
-        ]),
-    ),
-];
-const UNCOMPRESSED: usize = 2;
-const COMPRESSED: usize = 3;
-
 /// The footer's length and what a Parquet file ends in.
 const TAIL: usize = 8;
 /// The longest footer.
 const MOST_FOOTER: u64 = 256 << 20;
-/// What is read of a page at first: as a rule its head is far shorter.
-const HEAD: u64 = 512;
-/// The longest head of a page.
-const MOST_HEAD: u64 = 16 << 20;
 /// Columns within columns at most.
 const DEPTH: usize = 64;
 /// What any page and any table may take.
-const SURELY_FINE: u64 = 64 << 20;
-/// What no page may take.
-const MOST_PAGE: u64 = 512 << 20;
-/// How often its own size a page may inflate to; DEFLATE can make 1,032 times as much.
-const MOST_INFLATION: u64 = 1100;
+pub(super) const SURELY_FINE: u64 = 64 << 20;
 /// How many bytes of f32 a byte of a file may be the table of. Columns of a few values that come in long runs take a hundredth of a byte a number.
 const MOST_ROWS: u64 = 400;
 
@@ -184,7 +154,7 @@ impl Checked {
         if group.num_columns() != columns {
             return Err(format!("a row group has {} columns, the table {columns}", group.num_columns()));
         }
-        places(group, self.length)?.into_iter().try_for_each(|(start, size)| check_pages(&mut self.file, start, size))
+        places(group, self.length)?.iter().try_for_each(|place| check_pages(&mut self.file, place))
     }
 }
 
@@ -197,7 +167,7 @@ pub(super) fn broken(path: &Path, problem: impl std::fmt::Display) -> Error {
     Error::file(path, format!("not a readable Parquet file: {problem}"))
 }
 
-fn said(trouble: Trouble) -> String {
+pub(super) fn said(trouble: Trouble) -> String {
     match trouble {
         Trouble::Short => "it ends in the middle of what it says of itself".into(),
         Trouble::Wrong(what) => what,
@@ -249,8 +219,8 @@ fn check_schema(footer: &[u8], at: usize) -> Result<(), String> {
 fn check_room(metadata: &ParquetMetaData, length: u64) -> Result<(), String> {
     let (mut bytes, mut numbers) = (0u64, 0u64);
     for group in metadata.row_groups() {
-        for (_, size) in places(group, length)? {
-            bytes = bytes.saturating_add(size);
+        for place in places(group, length)? {
+            bytes = bytes.saturating_add(place.size);
         }
         let rows = u64::try_from(group.num_rows()).map_err(|_| format!("a group of {} rows", group.num_rows()))?;
         numbers = numbers.saturating_add(rows.saturating_mul(group.num_columns() as u64));
@@ -266,65 +236,38 @@ fn check_room(metadata: &ParquetMetaData, length: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// First byte and size of each column; refuses those that lie elsewhere than in the file: the decoder takes their places for granted.
-fn places(group: &RowGroupMetaData, length: u64) -> Result<Vec<(u64, u64)>, String> {
+/// Where a column lies in the file.
+pub(super) struct Place {
+    pub start: u64,
+    pub size: u64,
+    pub compression: Compression,
+}
+
+/// Where each column lies; refuses those that lie elsewhere than in the file: the decoder takes their places for granted.
+fn places(group: &RowGroupMetaData, length: u64) -> Result<Vec<Place>, String> {
     let place = |column: &ColumnChunkMetaData| {
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
         let size = column.compressed_size();
         let place = u64::try_from(start).ok().zip(u64::try_from(size).ok());
         place
             .filter(|(start, size)| start.checked_add(*size).is_some_and(|end| end <= length))
+            .map(|(start, size)| Place { start, size, compression: column.compression() })
             .ok_or_else(|| format!("a column of {size} bytes at byte {start}, in a file of {length}"))
     };
     group.columns().iter().map(place).collect()
 }
 
-/// Looks at the heads of the pages in the `size` bytes from `start` on.
-fn check_pages(file: &mut (impl Read + Seek), start: u64, size: u64) -> Result<(), String> {
-    let (mut at, end) = (start, start + size);
-    let mut bytes = Vec::new();
-    while at < end {
-        let mut length = HEAD;
-        let page = loop {
-            let read = length.min(end - at);
-            bytes.resize(read as usize, 0);
-            read_at(file, at, &mut bytes)?;
-            match page(&bytes) {
-                Err(Trouble::Short) if read < end - at && read < MOST_HEAD => length *= 8,
-                found => break found.map_err(said)?,
-            }
-        };
-        at = at.saturating_add(page);
-    }
-    Ok(())
-}
-
-/// Bytes of the page that begins here.
-fn page(bytes: &[u8]) -> Result<u64, Trouble> {
-    let mut walk = Walk::new(bytes, 0);
-    let head = walk.structure(PAGE_HEADER)?;
-    let size = |field: usize, what| {
-        let size = head.number[field].and_then(|n| u64::try_from(n).ok());
-        size.ok_or_else(|| Trouble::Wrong(format!("a page that does not say its size {what}")))
-    };
-    let (body, inflated) = (size(COMPRESSED, "in the file")?, size(UNCOMPRESSED, "in memory")?);
-    if inflated > MOST_PAGE.min(SURELY_FINE.max(body.saturating_mul(MOST_INFLATION))) {
-        return Err(Trouble::Wrong(format!("a page of {body} bytes that inflates to {inflated}, which no data do")));
-    }
-    Ok(walk.at() as u64 + body)
-}
-
-fn read_at(file: &mut (impl Read + Seek), start: u64, into: &mut [u8]) -> Result<(), String> {
+pub(super) fn read_at(file: &mut (impl Read + Seek), start: u64, into: &mut [u8]) -> Result<(), String> {
     file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(into)).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::io::Cursor;
 
     /// A list of 2³¹ − 1 truth values in field 9.
-    const BOMB: [u8; 7] = [0x99, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07];
+    pub(in super::super) const BOMB: [u8; 7] = [0x99, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07];
 
     fn footer(footer: &[u8]) -> Result<(), String> {
         let bytes = [b"PAR1", footer, &(footer.len() as u32).to_le_bytes(), b"PAR1"].concat();
@@ -332,32 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_in_the_footer_and_in_any_pages_head_is_found() {
+    fn a_bomb_in_the_footer_is_found() {
         assert_eq!(footer(&[0x15, 2, 0]), Ok(()));
         assert_eq!(footer(&[&BOMB[..], &[0]].concat()), Err("a list of truth values".into()));
         assert_eq!(footer(&[0x18, 1, 9, 0]), Err("field 1 of a structure is of type 8, which it cannot be".into()));
         assert_eq!(footer(&[0x15]), Err("it ends in the middle of what it says of itself".into()));
-
-        // Type 0, sizes of 600 and 600 bytes; the second with field 9.
-        let head = [0x15, 0, 0x15, 0xb0, 0x09, 0x15, 0xb0, 0x09];
-        let page = |more: &[u8]| [&head[..], more, &[0], &[7; 600]].concat();
-        let pages = |bytes: Vec<u8>| check_pages(&mut Cursor::new(&bytes), 0, bytes.len() as u64);
-        assert_eq!(pages([page(&[]), page(&[])].concat()), Ok(()));
-        let mut bomb = BOMB;
-        bomb[0] = 0x69;
-        assert_eq!(pages([page(&[]), page(&bomb)].concat()), Err("a list of truth values".into()));
-        // A head longer than what is read at first.
-        let long = [&[0x68, 0xd0, 0x0f][..], &[1; 2000]].concat();
-        assert_eq!(pages([page(&long), page(&[])].concat()), Ok(()));
-        // Sizes that are missing, negative, more than 32 bits, and far more than what is there.
-        let says = |bytes: &[u8], words: &str| {
-            let problem = pages(bytes.to_vec()).unwrap_err();
-            assert!(problem.contains(words), "{problem} should say {words}");
-        };
-        says(&[0; 100], "does not say its size in the file");
-        says(&[0x15, 0, 0x15, 1, 0x15, 2, 0, 9], "does not say its size in memory");
-        says(&[0x15, 0, 0x15, 2, 0x15, 0xa0, 0x80, 0x80, 0x80, 0x20, 0], "where a number from");
-        says(&[0x15, 0, 0x15, 0x80, 0x80, 0x80, 0x80, 0x02, 0x15, 2, 0, 9], "which no data do");
     }
 
     #[test]

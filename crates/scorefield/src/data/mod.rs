@@ -26,6 +26,7 @@ mod moments;
 mod npy;
 mod npz;
 mod open;
+mod page_heads;
 mod pages;
 mod parquet;
 mod published;
