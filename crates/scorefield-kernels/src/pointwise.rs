@@ -32,12 +32,12 @@ pub(crate) struct SiluJet<const FUSED: bool>;
 impl<const FUSED: bool> Pointwise<[f32; 4]> for SiluJet<FUSED> {
     #[inline(always)]
     fn one(self, u: f32) -> [f32; 4] {
-        silu_terms(u, sigmoid::<FUSED>(u))
+        silu_terms::<FUSED>(u, sigmoid::<FUSED>(u))
     }
 
     #[inline(always)]
     fn many(self, u: &[f32; TOGETHER], mut told: impl FnMut(usize, [f32; 4])) {
-        sigmoids::<FUSED>(u, |i, sigmoid| told(i, silu_terms(u[i], sigmoid)));
+        sigmoids::<FUSED>(u, |i, sigmoid| told(i, silu_terms::<FUSED>(u[i], sigmoid)));
     }
 }
 

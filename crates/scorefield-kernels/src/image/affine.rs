@@ -1,7 +1,8 @@
 //! What stands before the activation, folded to u = (x − μ)·γ + β for each channel of one image.
 //!
 //! With group norm (Wu & He 2018) of h·w·c/G numbers each: μ their mean, r = 1/√(v + ε), γ = r·scale, β = offset; without, μ = 0 and
-//! r = 1. The variance v is taken about the mean in a second pass, and μ is subtracted first, so nothing cancels where |μ| ≫ √v.
+//! r = 1. Both are taken in one pass about the numbers in the middle of the image, or, where those lie far from μ, the variance v about μ in a second;
+//! and μ is subtracted first. So nothing cancels where |μ| ≫ √v.
 //!
 //! Pixels have any number of channels, and registers, four at a time, have 64 numbers. So the coefficients are repeated up to the least
 //! common multiple of both, the *period*: 64 numbers in a row of an image always meet 64 coefficients in a row.
@@ -57,6 +58,9 @@ impl DerefMut for Aligned {
 /// Numbers summed in f32 before they are added to a sum in f64.
 const SLAB: usize = 1 << 14;
 
+/// How many variances the square of a mean may be for the variance to be had from it without loss.
+const FAR: f64 = 8.0;
+
 /// Numbers that are worked on together.
 const WIDTH: usize = 64;
 
@@ -90,16 +94,33 @@ impl Affine {
         let c = self.channels;
         if let Some(Norm { groups, eps }) = norm {
             let size = c / groups;
-            let numbers = (x.len() / groups) as f64;
-            let [sums, _] = &mut self.sums;
-            total(simd, x, self.mean.len(), sums);
-            for (sums, mean) in sums.chunks_exact(size).zip(self.mean.chunks_exact_mut(size)) {
-                mean.fill((sums.iter().sum::<f64>() / numbers) as f32);
+            let (pixels, numbers) = ((x.len() / c) as f64, (x.len() / groups) as f64);
+            self.mean[..c].copy_from_slice(&x[x.len() / c / 2 * c..][..c]);
+            repeat(&mut self.mean, c);
+            let [sums, squares] = &mut self.sums;
+            about(simd, x, &self.mean, sums, squares);
+            let mut is_far = false;
+            for first in (0..c).step_by(size) {
+                let group = first..first + size;
+                // Of each channel: its mean, and the mean of its squares about that.
+                let channel = |i: usize| {
+                    let from_middle = sums[i] / pixels;
+                    (f64::from(self.mean[i]) + from_middle, squares[i] / pixels - from_middle * from_middle)
+                };
+                let mean = group.clone().map(|i| channel(i).0).sum::<f64>() / size as f64;
+                let square = |x: f64| x * x;
+                let v = group.clone().map(|i| channel(i).1 + square(channel(i).0 - mean)).sum::<f64>() / size as f64;
+                // Not the other way round, so that what is not a number counts as near.
+                is_far |= group.clone().map(|i| square(sums[i] / pixels)).sum::<f64>() > FAR * size as f64 * v;
+                self.r[group.clone()].fill((1.0 / (v + f64::from(eps)).sqrt()) as f32);
+                self.mean[group].fill(mean as f32);
             }
             repeat(&mut self.mean, c);
-            spread(simd, x, &self.mean, sums);
-            for (sums, r) in sums.chunks_exact(size).zip(self.r.chunks_exact_mut(size)) {
-                r.fill((1.0 / (sums.iter().sum::<f64>() / numbers + f64::from(eps)).sqrt()) as f32);
+            if is_far {
+                spread(simd, x, &self.mean, sums);
+                for (sums, r) in sums.chunks_exact(size).zip(self.r.chunks_exact_mut(size)) {
+                    r.fill((1.0 / (sums.iter().sum::<f64>() / numbers + f64::from(eps)).sqrt()) as f32);
+                }
             }
             self.gain[..c].copy_from_slice(&self.r);
         }
@@ -138,6 +159,7 @@ simd! {
     /// `sums` = Σ `x` over the pixels, by channel.
     pub(super) fn total(x: &[f32], period: usize, sums: &mut [f64]) = total_body;
     fn spread(x: &[f32], mean: &[f32], sums: &mut [f64]) = spread_body;
+    fn about(x: &[f32], middle: &[f32], sums: &mut [f64], squares: &mut [f64]) = about_body;
 }
 
 #[inline(always)]
@@ -162,6 +184,39 @@ fn spread_body(x: &[f32], mean: &[f32], sums: &mut [f64]) {
             strip(x, period, first, sums, |x, i| (x - mean[i]) * (x - mean[i]));
         }
         rest(x, period, sums, |x, i| (x - mean[i]) * (x - mean[i]));
+    }
+}
+
+/// `sums` = Σ (`x` − `middle`) over the pixels, by channel, and `squares` those of its squares.
+#[inline(always)]
+fn about_body(x: &[f32], middle: &[f32], sums: &mut [f64], squares: &mut [f64]) {
+    // So that the sums of both fit into registers.
+    const HALF: usize = WIDTH / 2;
+    let (period, channels) = (middle.len(), sums.len());
+    sums.fill(0.0);
+    squares.fill(0.0);
+    for x in x.chunks(slab(period)) {
+        for first in (0..period).step_by(HALF) {
+            let middle: &[f32; HALF] = middle[first..].first_chunk().expect("a period is whole halves");
+            let (mut lanes, mut lanes2) = ([0.0f32; HALF], [0.0f32; HALF]);
+            for x in x.chunks_exact(period) {
+                let x = &x[first..first + HALF];
+                for i in 0..HALF {
+                    let d = x[i] - middle[i];
+                    lanes[i] += d;
+                    lanes2[i] += d * d;
+                }
+            }
+            for (i, (lane, lane2)) in lanes.into_iter().zip(lanes2).enumerate() {
+                sums[(first + i) % channels] += f64::from(lane);
+                squares[(first + i) % channels] += f64::from(lane2);
+            }
+        }
+        for (i, &x) in x.chunks_exact(period).remainder().iter().enumerate() {
+            let d = f64::from(x - middle[i]);
+            sums[i % channels] += d;
+            squares[i % channels] += d * d;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::affine::{Affine, settle, slab};
 use super::enter::{Entry, Place};
 use super::{Activation, Norm};
 use crate::dispatch::{Simd, simd};
-use crate::elementary::TOGETHER;
+use crate::elementary::{TOGETHER, multiply_add};
 use crate::mlp::smooth;
 use crate::pointwise::{Pointwise, Silu};
 use std::mem::MaybeUninit;
@@ -101,17 +101,18 @@ simd! {
             *to = (a + b) + (c + d);
         }
     };
-    fn straight(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |_: f32| 1.0);
-    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, Silu::<FUSED, 1>);
-    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u: f32| smooth::softplus::<FUSED>(u)[1]);
-    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u: f32| smooth::tanh::<FUSED>(u)[1]);
-    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body(x, d, affine, |u: f32| smooth::gelu::<FUSED>(u)[1]);
-    fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body;
+    fn straight(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |_: f32| 1.0);
+    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, Silu::<FUSED, 1>);
+    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |u: f32| smooth::softplus::<FUSED>(u)[1]);
+    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |u: f32| smooth::tanh::<FUSED>(u)[1]);
+    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |u: f32| smooth::gelu::<FUSED>(u)[1]);
+    fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body::<FUSED>;
 }
 
 /// `d` becomes δ, and the sums of `affine` S₁ and S₂.
 #[inline(always)]
-fn slope_body(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Pointwise<f32>) {
+fn slope_body<const FUSED: bool>(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Pointwise<f32>) {
+    let fma = multiply_add::<FUSED>;
     let Affine { mean, gain, offset, sums: [s1, s2], lanes: [l1, l2], .. } = affine;
     let period = mean.len();
     s1.fill(0.0);
@@ -123,19 +124,19 @@ fn slope_body(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Pointwi
             let whole = x.len() / TOGETHER * TOGETHER;
             for i in whole..x.len() {
                 let from_mean = x[i] - mean[i];
-                d[i] *= slope.one(from_mean * gain[i] + offset[i]);
+                d[i] *= slope.one(fma(from_mean, gain[i], offset[i]));
                 l1[i] += d[i];
-                l2[i] += d[i] * from_mean;
+                l2[i] = fma(d[i], from_mean, l2[i]);
             }
             for first in (0..whole).step_by(TOGETHER) {
                 let [x, mean, gain, offset] = [x, mean, gain, offset].map(|of: &[f32]| &of[first..first + TOGETHER]);
                 let [d, l1, l2] = [&mut *d, l1, l2].map(|of: &mut [f32]| &mut of[first..first + TOGETHER]);
                 let from_mean: [f32; TOGETHER] = std::array::from_fn(|i| x[i] - mean[i]);
-                let u = std::array::from_fn(|i| from_mean[i] * gain[i] + offset[i]);
+                let u = std::array::from_fn(|i| fma(from_mean[i], gain[i], offset[i]));
                 slope.many(&u, |i, slope| d[i] *= slope);
                 for i in 0..TOGETHER {
                     l1[i] += d[i];
-                    l2[i] += d[i] * from_mean[i];
+                    l2[i] = fma(d[i], from_mean[i], l2[i]);
                 }
             }
         }
@@ -145,13 +146,22 @@ fn slope_body(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Pointwi
 }
 
 #[inline(always)]
-fn by_x_body(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) {
+fn by_x_body<const FUSED: bool>(
+    x: &[f32],
+    d: &[f32],
+    mean: &[f32],
+    gain: &[f32],
+    k1: &[f32],
+    k2: &[f32],
+    to: &mut [MaybeUninit<f32>],
+) {
+    let fma = multiply_add::<FUSED>;
     let period = mean.len();
     for ((x, d), to) in x.chunks(period).zip(d.chunks(period)).zip(to.chunks_mut(period)) {
         let n = x.len();
         let (d, to, mean, gain, k1, k2) = (&d[..n], &mut to[..n], &mean[..n], &gain[..n], &k1[..n], &k2[..n]);
         for i in 0..n {
-            to[i].write(d[i] * gain[i] - k1[i] - (x[i] - mean[i]) * k2[i]);
+            to[i].write(fma(x[i] - mean[i], -k2[i], fma(d[i], gain[i], -k1[i])));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::affine::Affine;
 use super::{Activation, Frame};
 use crate::dispatch::{Simd, simd};
+use crate::elementary::multiply_add;
 use crate::mlp::smooth;
 use crate::pointwise::{Pointwise, Silu, over};
 use std::mem::MaybeUninit;
@@ -106,22 +107,35 @@ fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
 
 simd! {
     fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| u);
+        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| u);
     fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, Silu::<FUSED, 0>);
+        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, Silu::<FUSED, 0>);
     fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| smooth::softplus::<FUSED>(u)[0]);
+        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| smooth::softplus::<FUSED>(u)[0]);
     fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| smooth::tanh::<FUSED>(u)[0]);
+        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| smooth::tanh::<FUSED>(u)[0]);
     fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body(x, mean, gain, offset, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
+        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
 }
 
 #[inline(always)]
-fn body(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>], a: impl Pointwise<f32>) {
+fn body<const FUSED: bool>(
+    x: &[f32],
+    mean: &[f32],
+    gain: &[f32],
+    offset: &[f32],
+    to: &mut [MaybeUninit<f32>],
+    a: impl Pointwise<f32>,
+) {
     let period = mean.len();
     for (x, to) in x.chunks(period).zip(to.chunks_mut(period)) {
         let n = x.len();
-        over([x, &mean[..n], &gain[..n], &offset[..n]], to, |[x, mean, gain, offset]| (x - mean) * gain + offset, a, |_, y| y);
+        over(
+            [x, &mean[..n], &gain[..n], &offset[..n]],
+            to,
+            |[x, mean, gain, offset]| multiply_add::<FUSED>(x - mean, gain, offset),
+            a,
+            |_, y| y,
+        );
     }
 }

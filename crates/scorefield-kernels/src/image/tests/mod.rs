@@ -248,12 +248,17 @@ fn an_images_result_does_not_depend_on_the_others() {
 #[test]
 fn groups_far_from_the_origin_are_normalised_about_their_mean() {
     let plan = Plan { pixels: 900, channels: 24, norm: Some(Norm { groups: 3, eps: 1e-5 }), activation: Some(Activation::Silu) };
-    let x: Vec<f32> = normals(3, 2 * 900 * 24).iter().map(|z| 1000.0 + z).collect();
-    let inputs = Inputs { x: &x, scale: &[], offset: &[], weight: &[], bias: &[], residual: &[] };
-    let want = Exact::new(&inputs).entered(2, 24, plan.norm, plan.activation);
-    // The numbers are exact in f32, and the mean is rounded to 2⁻²⁴·1000.
-    for (got, want) in normalise(&plan, &x, &[], &[]).iter().zip(want) {
-        assert!((f64::from(*got) - want).abs() < 1e-4, "{got}, not {want}");
+    let near: Vec<f32> = normals(3, 2 * 900 * 24).iter().map(|z| 1000.0 + z).collect();
+    // The middle of each image, about which sums are taken, is as far from the mean as can be.
+    let mut far = near.clone();
+    far.chunks_mut(900 * 24).for_each(|x| x[450 * 24..][..24].fill(-30_000.0));
+    for x in [near, far] {
+        let inputs = Inputs { x: &x, scale: &[], offset: &[], weight: &[], bias: &[], residual: &[] };
+        let want = Exact::new(&inputs).entered(2, 24, plan.norm, plan.activation);
+        // The numbers are exact in f32, and the mean is rounded to 2⁻²⁴·1000.
+        for (got, want) in normalise(&plan, &x, &[], &[]).iter().zip(want) {
+            assert!((f64::from(*got) - want).abs() < 1e-4, "{got}, not {want}");
+        }
     }
 }
 
