@@ -231,7 +231,7 @@ impl Pass<'_> {
                         offset: front(&mut offset, channels),
                     };
                     let from = &inputs.x[(first + i) * size..][..size];
-                    chain(simd, entry, norm, affine, from, d, to);
+                    chain(simd, entry, norm, affine, from, None, d, to);
                 }
             }
         });

@@ -40,20 +40,21 @@ pub(super) struct Gradient<'a> {
     pub(super) offset: &'a mut [f32],
 }
 
-/// From `d` `[h, w, c]`, which becomes δ; `affine` has the coefficients of this image.
+/// From the gradient `g` by a(u), `[h, w, c]`, or from that in `d` if there is none; `d` becomes δ. `affine` has the coefficients of this image.
 pub(super) fn chain(
     simd: Simd,
     entry: Entry,
     norm: Option<Norm>,
     affine: &mut Affine,
     x: &[f32],
+    g: Option<&[f32]>,
     d: &mut [f32],
     to: Gradient<'_>,
 ) {
     let channels = affine.r.len();
     if entry.plain && entry.activation.is_none() {
         if let Some(to) = to.x {
-            to.write_copy_of_slice(d);
+            to.write_copy_of_slice(g.unwrap_or(d));
         }
         return;
     }
@@ -64,7 +65,7 @@ pub(super) fn chain(
         Some(Activation::Tanh) => tanh,
         Some(Activation::Gelu) => gelu,
     };
-    slope(simd, x, d, affine);
+    slope(simd, x, g, d, affine);
     let [by_offset, by_scale] = &affine.sums;
     for ((to, sum), r) in to.scale.iter_mut().zip(by_scale).zip(&affine.r) {
         *to = (sum * f64::from(*r)) as f32;
@@ -101,17 +102,23 @@ simd! {
             *to = (a + b) + (c + d);
         }
     };
-    fn straight(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |_: f32| 1.0);
-    fn silu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, Silu::<FUSED, 1>);
-    fn softplus(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |u: f32| smooth::softplus::<FUSED>(u)[1]);
-    fn tanh(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |u: f32| smooth::tanh::<FUSED>(u)[1]);
-    fn gelu(x: &[f32], d: &mut [f32], affine: &mut Affine) = |x, d, affine| slope_body::<FUSED>(x, d, affine, |u: f32| smooth::gelu::<FUSED>(u)[1]);
+    fn straight(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |_: f32| 1.0);
+    fn silu(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, Silu::<FUSED, 1>);
+    fn softplus(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |u: f32| smooth::softplus::<FUSED>(u)[1]);
+    fn tanh(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |u: f32| smooth::tanh::<FUSED>(u)[1]);
+    fn gelu(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |u: f32| smooth::gelu::<FUSED>(u)[1]);
     fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body::<FUSED>;
 }
 
-/// `d` becomes δ, and the sums of `affine` S₁ and S₂.
+/// `d`, or `g` if given, becomes δ in `d`, and the sums of `affine` S₁ and S₂.
 #[inline(always)]
-fn slope_body<const FUSED: bool>(x: &[f32], d: &mut [f32], affine: &mut Affine, slope: impl Pointwise<f32>) {
+fn slope_body<const FUSED: bool>(
+    x: &[f32],
+    mut g: Option<&[f32]>,
+    d: &mut [f32],
+    affine: &mut Affine,
+    slope: impl Pointwise<f32>,
+) {
     let fma = multiply_add::<FUSED>;
     let Affine { mean, gain, offset, sums: [s1, s2], lanes: [l1, l2], .. } = affine;
     let period = mean.len();
@@ -121,7 +128,11 @@ fn slope_body<const FUSED: bool>(x: &[f32], d: &mut [f32], affine: &mut Affine, 
     l2.fill(0.0);
     for (x, d) in x.chunks(slab(period)).zip(d.chunks_mut(slab(period))) {
         for (x, d) in x.chunks(period).zip(d.chunks_mut(period)) {
+            let g = g.as_mut().and_then(|g| g.split_off(..x.len()));
             let whole = x.len() / TOGETHER * TOGETHER;
+            if let Some(g) = g {
+                d[whole..].copy_from_slice(&g[whole..]);
+            }
             for i in whole..x.len() {
                 let from_mean = x[i] - mean[i];
                 d[i] *= slope.one(fma(from_mean, gain[i], offset[i]));
@@ -130,6 +141,9 @@ fn slope_body<const FUSED: bool>(x: &[f32], d: &mut [f32], affine: &mut Affine, 
             }
             for first in (0..whole).step_by(TOGETHER) {
                 let [x, mean, gain, offset] = [x, mean, gain, offset].map(|of: &[f32]| &of[first..first + TOGETHER]);
+                if let Some(g) = g {
+                    d[first..first + TOGETHER].copy_from_slice(&g[first..first + TOGETHER]);
+                }
                 let [d, l1, l2] = [&mut *d, l1, l2].map(|of: &mut [f32]| &mut of[first..first + TOGETHER]);
                 let from_mean: [f32; TOGETHER] = std::array::from_fn(|i| x[i] - mean[i]);
                 let u = std::array::from_fn(|i| fma(from_mean[i], gain[i], offset[i]));

@@ -5,6 +5,7 @@
 //! they give to the gradients of parameters is summed in their order, so results do not depend on the number of threads.
 
 mod affine;
+mod ahead;
 mod backward;
 mod chain;
 mod convolution;

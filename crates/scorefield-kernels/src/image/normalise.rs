@@ -1,6 +1,7 @@
 //! y = a(norm(x)·scale + offset) as a pass of its own, where no convolution follows that it could be part of.
 
 use super::affine::Affine;
+use super::ahead;
 use super::backward::over_images;
 use super::chain::{Gradient, chain};
 use super::enter::{Entry, transform};
@@ -57,9 +58,15 @@ pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f
     plan.check(x, scale, offset);
     let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
     let image = |affine: &mut Affine, i: usize, y: &mut [MaybeUninit<f32>]| {
-        let x = &x[i * size..][..size];
+        let (x, next) = x[i * size..].split_at(size);
         affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
-        transform(active(), entry, affine, x, y);
+        // The next image's mean is bound by memory, this one's activation is not.
+        let chunk = ahead::CHUNK.next_multiple_of(affine.mean.len());
+        for (k, (x, y)) in x.chunks(chunk).zip(y.chunks_mut(chunk)).enumerate() {
+            let soon = k * chunk..(k * chunk + chunk).min(size);
+            ahead::fetch(next.get(soon).unwrap_or_default());
+            transform(active(), entry, affine, x, y);
+        }
     };
     // SAFETY: the images make up all of y, and each is written.
     unsafe {
@@ -96,8 +103,7 @@ pub fn normalise_backward(
         let x = &x[i * size..][..size];
         affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
         scratch::with([size], |[d]| {
-            d.copy_from_slice(&g[i * size..][..size]);
-            chain(active(), entry, plan.norm, affine, x, d, to);
+            chain(active(), entry, plan.norm, affine, x, Some(&g[i * size..][..size]), d, to);
         });
     };
     let mut all = |gx: &mut [MaybeUninit<f32>]| {
