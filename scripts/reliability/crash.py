@@ -369,7 +369,7 @@ def faults(lab: Lab, stride: int) -> dict[tuple[str, str], tuple[int, int, int]]
 def small_disks(lab: Lab) -> list[str]:
     """Jobs on file systems that are too small, made larger until the job passes."""
     rows = []
-    for job in [Train(lab), Resume(lab), Sample(lab), Export(lab), Import(lab)]:
+    for job in [Train(lab), Resume(lab), Sample(lab), SampleCsv(lab), Export(lab), Import(lab)]:
         sizes = []
         world = lab.world()
         size = 64

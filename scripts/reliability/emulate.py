@@ -34,6 +34,7 @@ echo "processor: $(busybox grep -m1 'model name' /proc/cpuinfo), $(busybox grep 
 status=0
 {commands}
 echo "ENDED $status"
+busybox sleep 10
 busybox poweroff -f
 """
 
@@ -113,7 +114,7 @@ def run(folder: Path, minutes: float) -> str:
     serial, shown, end = folder / "serial", "", time.time() + 60 * minutes
     with subprocess.Popen(["bochs", "-q", "-f", folder / "bochsrc", "-rc", folder / "go"], stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bochs:
-        while bochs.poll() is None and time.time() < end and "ENDED" not in shown:
+        while bochs.poll() is None and time.time() < end and "\nENDED" not in shown.replace("\r", ""):
             time.sleep(1)
             said = serial.read_text(errors="replace") if serial.exists() else ""
             print(said[len(shown):], end="", flush=True)
