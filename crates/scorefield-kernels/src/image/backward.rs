@@ -226,12 +226,13 @@ impl Pass<'_> {
                         &mut *gathered
                     };
                     let to = Gradient {
+                        output: None,
                         x: (!x.is_empty()).then(|| front(&mut x, size)),
                         scale: front(&mut scale, channels),
                         offset: front(&mut offset, channels),
                     };
                     let from = &inputs.x[(first + i) * size..][..size];
-                    chain(simd, entry, norm, affine, from, None, d, to);
+                    chain(simd, entry, norm, affine, from, d, to);
                 }
             }
         });

@@ -32,29 +32,30 @@ pub(super) fn gather(simd: Simd, from: &[f32], place: Place, i: usize, times: us
     }
 }
 
-/// Where the gradients of one image go; `scale` and `offset` may be empty.
+/// Where the gradients of one image go, and come from; `scale` and `offset` may be empty.
 pub(super) struct Gradient<'a> {
+    /// That by a(u), `[h, w, c]`, if it does not stand in `d`.
+    pub(super) output: Option<&'a [f32]>,
     /// Left alone if not wanted.
     pub(super) x: Option<&'a mut [MaybeUninit<f32>]>,
     pub(super) scale: &'a mut [f32],
     pub(super) offset: &'a mut [f32],
 }
 
-/// From the gradient `g` by a(u), `[h, w, c]`, or from that in `d` if there is none; `d` becomes δ. `affine` has the coefficients of this image.
+/// From the gradient by a(u), `[h, w, c]`, in `d`, which becomes δ, or in `to.output`; `affine` has the coefficients of this image.
 pub(super) fn chain(
     simd: Simd,
     entry: Entry,
     norm: Option<Norm>,
     affine: &mut Affine,
     x: &[f32],
-    g: Option<&[f32]>,
     d: &mut [f32],
     to: Gradient<'_>,
 ) {
     let channels = affine.r.len();
     if entry.plain && entry.activation.is_none() {
-        if let Some(to) = to.x {
-            to.write_copy_of_slice(g.unwrap_or(d));
+        if let Some(x) = to.x {
+            x.write_copy_of_slice(to.output.unwrap_or(d));
         }
         return;
     }
@@ -65,7 +66,7 @@ pub(super) fn chain(
         Some(Activation::Tanh) => tanh,
         Some(Activation::Gelu) => gelu,
     };
-    slope(simd, x, g, d, affine);
+    slope(simd, x, to.output, d, affine);
     let [by_offset, by_scale] = &affine.sums;
     for ((to, sum), r) in to.scale.iter_mut().zip(by_scale).zip(&affine.r) {
         *to = (sum * f64::from(*r)) as f32;

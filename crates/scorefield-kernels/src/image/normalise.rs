@@ -103,7 +103,7 @@ pub fn normalise_backward(
         let x = &x[i * size..][..size];
         affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
         scratch::with([size], |[d]| {
-            chain(active(), entry, plan.norm, affine, x, Some(&g[i * size..][..size]), d, to);
+            chain(active(), entry, plan.norm, affine, x, d, to);
         });
     };
     let mut all = |gx: &mut [MaybeUninit<f32>]| {
@@ -111,7 +111,7 @@ pub fn normalise_backward(
             (gx.chunks_mut(size), by_scale.chunks_mut(channels), by_offset.chunks_mut(channels));
         let gradients = (0..n).map(|i| {
             let (scale, offset) = (by_scale.next().unwrap_or_default(), by_offset.next().unwrap_or_default());
-            (i, Gradient { x: gx.next(), scale, offset })
+            (i, Gradient { output: Some(&g[i * size..][..size]), x: gx.next(), scale, offset })
         });
         let gradients: Vec<_> = gradients.collect();
         if is_worth_sharing(x.len(), 700) {
