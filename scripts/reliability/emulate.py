@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the tests of the AVX-512 kernels on a machine that has no AVX-512: Linux boots under Bochs, which emulates a Skylake-X instruction by
-instruction (some sixty times as slow as AVX2 by itself), and runs the tests that compare instruction sets with each other and with the formulas.
+instruction (some two hundred times as slow as a processor), and runs the tests that compare instruction sets with each other and with the formulas.
 
-It takes Debian's bochs and a kernel, and six minutes beside the build:
+It takes Debian's bochs and a kernel, and a quarter of an hour beside the build:
 
     apt-get install --no-install-recommends bochs bochsbios vgabios bochs-term grub-pc-bin grub-common xorriso mtools cpio busybox-static
     python3 scripts/reliability/emulate.py

@@ -224,7 +224,7 @@ fn card(parts: &Assembled, recipe: &RawRecipe, state: &State, parameters: usize,
 
 /// What the end of training takes besides, whatever was trained: reading the model back and drawing the losses. Measured
 /// (scripts/reliability/memory.py).
-const AFTERWARDS: u64 = 20 << 20;
+const AFTERWARDS: u64 = 14 << 20;
 
 /// What `train --dry-run` tells before anything is written.
 #[derive(Clone, Debug)]
