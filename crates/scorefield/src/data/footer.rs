@@ -3,7 +3,7 @@
 //!
 //! The decoder trusts a file in much. The tables are the fields that parquet 60 decodes (`parquet.thrift` of github.com/apache/parquet-format):
 //! see [`thrift`](super::thrift) for why each must have its type. Beyond that the schema is a tree that ends, columns lie in the file and not
-//! upon each other, a page inflates to what it may and to no more than it says, and there are not more rows than a file of this length can hold.
+//! upon each other, a page is no larger than its numbers and inflates to what it says, and there are not more rows than a file of this length can hold.
 //! What is left, the decoder's own panics, is an error too.
 
 use std::fs::File;
@@ -98,34 +98,43 @@ const COLUMN_META_DATA: Is = Is::Struct(&[
 ]);
 const COLUMN_CHUNK: Is =
     Is::Struct(&[(1, Is::Binary), (2, Is::I64), (3, COLUMN_META_DATA), (4, Is::I64), (5, Is::I32), (6, Is::I64), (7, Is::I32)]);
-const ROW_GROUP: Is = Is::Struct(&[
-    (1, Is::List(&COLUMN_CHUNK)),
+const ROW_GROUP: Fields = &[
+    (COLUMNS as i16, Is::List(&COLUMN_CHUNK)),
     (2, Is::I64),
     (3, Is::I64),
     (4, Is::List(&Is::Struct(&[(1, Is::I32), (2, Is::Bool), (3, Is::Bool)]))),
     (5, Is::I64),
     (6, Is::I64),
     (7, Is::I16),
-]);
+];
 const FILE_META_DATA: Fields = &[
     (1, Is::I32),
     (SCHEMA as i16, Is::List(&Is::Struct(SCHEMA_ELEMENT))),
     (3, Is::I64),
-    (4, Is::List(&ROW_GROUP)),
+    (ROW_GROUPS as i16, Is::List(&Is::Struct(ROW_GROUP))),
     (5, Is::List(&KEY_VALUE)),
     (6, Is::Binary),
     (7, Is::List(&Is::Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]))),
 ];
 const SCHEMA: usize = 2;
+const ROW_GROUPS: usize = 4;
+/// Of a row group.
+const COLUMNS: usize = 1;
 const CHILDREN: usize = 5;
 /// The footer's length and what a Parquet file ends in.
 const TAIL: usize = 8;
-/// The longest footer.
-const MOST_FOOTER: u64 = 256 << 20;
+/// The longest footer: a decoded one takes up to twenty-five times the room.
+const MOST_FOOTER: u64 = 32 << 20;
+/// Elements of a schema at most, and row groups with their columns: a decoded one takes some 500 bytes, written in as few as seven.
+const MOST_ELEMENTS: u64 = 1 << 17;
+const MOST_CHUNKS: u64 = 1 << 20;
+/// What of a row group may be in memory at once, of each column a page and a dictionary; or, in a large file, this many times its length.
+const MOST_HELD: u64 = 512 << 20;
+const MOST_HELD_TIMES: u64 = 3;
 /// Columns within columns at most.
 const DEPTH: usize = 64;
-/// What any page and any table may take.
-pub(super) const SURELY_FINE: u64 = 64 << 20;
+/// What any table may take.
+const SURELY_FINE: u64 = 64 << 20;
 /// How many bytes of f32 a byte of a file may be the table of. Columns of a few values that come in long runs take a hundredth of a byte a number.
 const MOST_ROWS: u64 = 400;
 
@@ -154,7 +163,20 @@ impl Checked {
         if group.num_columns() != columns {
             return Err(format!("a row group has {} columns, the table {columns}", group.num_columns()));
         }
-        places(group, self.length)?.iter().try_for_each(|place| check_pages(&mut self.file, place))
+        let rows = u64::try_from(group.num_rows()).map_err(|_| format!("a group of {} rows", group.num_rows()))?;
+        let (mut held, mut packed) = (0u64, 0);
+        for place in places(group, self.length)? {
+            let column = check_pages(&mut self.file, &place, rows, self.length)?;
+            held = held.saturating_add(column.all());
+            packed = column.packed.max(packed);
+        }
+        let most = MOST_HELD.max(self.length.saturating_mul(MOST_HELD_TIMES));
+        if held.saturating_add(packed) > most {
+            return Err(format!(
+                "a page of each column takes {held} bytes together, expected at most {most}; write it with smaller pages or row groups"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -187,13 +209,33 @@ fn check_footer(file: &mut (impl Read + Seek), length: u64) -> Result<(), String
     let mut footer = vec![0; size as usize];
     read_at(file, start, &mut footer)?;
     let said_of_it = Walk::new(&footer, 0).structure(FILE_META_DATA).map_err(said)?;
+    said_of_it.place[ROW_GROUPS].map_or(Ok(()), |at| check_chunks(&footer, at))?;
     said_of_it.place[SCHEMA].map_or(Ok(()), |at| check_schema(&footer, at))
+}
+
+/// Whether row groups, a list at `at`, and their columns are as many as can be decoded.
+fn check_chunks(footer: &[u8], at: usize) -> Result<(), String> {
+    let mut walk = Walk::new(footer, at);
+    let (_, groups) = walk.list().map_err(said)?;
+    let mut chunks = groups;
+    for _ in 0..groups {
+        if let Some(columns) = walk.structure(ROW_GROUP).map_err(said)?.place[COLUMNS] {
+            chunks += Walk::new(footer, columns).list().map_err(said)?.1;
+        }
+        if chunks > MOST_CHUNKS {
+            return Err(format!("row groups of more than {MOST_CHUNKS} columns together"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the schema, a list at `at` in depth-first order, is a tree: no element has more children than follow it, nor is any too deep.
 fn check_schema(footer: &[u8], at: usize) -> Result<(), String> {
     let mut walk = Walk::new(footer, at);
     let (_, count) = walk.list().map_err(said)?;
+    if count > MOST_ELEMENTS {
+        return Err(format!("a schema of {count} columns, expected at most {MOST_ELEMENTS}"));
+    }
     // Children that are still to come, of each element that the present one is within.
     let mut open: Vec<u64> = Vec::new();
     for i in 0..count {
@@ -294,6 +336,12 @@ pub(super) mod tests {
         assert!(padded(&[1; 100]).unwrap_err().contains("more than 64 deep"));
         let many = footer(&[0x29, 0x2c, 0x55, 4, 0, 0, 0]);
         assert!(many.unwrap_err().contains("more children than there are elements"));
+        let wide = [&[0x29, 0xfc, 0x81, 0x80, 0x08][..], &[0x55, 0, 0].repeat(131_073), &[0]].concat();
+        assert!(footer(&wide).unwrap_err().contains("a schema of 131073 columns"));
+        // Row groups of 1,024 empty columns each, some of which are one too many.
+        let group = [&[0x19, 0xfc, 0x80, 0x08][..], &[0; 1024], &[0]].concat();
+        let many = [&[0x49, 0xfc, 0x80, 0x08][..], &group.repeat(1024), &[0]].concat();
+        assert!(footer(&many).unwrap_err().contains("row groups of more than 1048576 columns together"));
         let negative = footer(&[0x29, 0x2c, 0x55, 3, 0, 0, 0]);
         assert!(negative.unwrap_err().contains("more children than there are elements"));
     }

@@ -61,7 +61,7 @@ const TOLD: usize = 16;
 /// What [`Walk::structure`] saw of the fields with small numbers, the last of each if there are several.
 #[derive(Default)]
 pub(super) struct Known {
-    /// The values of whole numbers.
+    /// The values of whole numbers, and of truth values as 0 and 1.
     pub number: [Option<i64>; TOLD],
     /// Where the values begin.
     pub place: [Option<usize>; TOLD],
@@ -145,7 +145,11 @@ impl<'a> Walk<'a> {
             }
             if let Some(i) = usize::try_from(id).ok().filter(|i| *i < TOLD) {
                 told.place[i] = Some(place);
-                told.number[i] = if matches!(code, 4..=6) { Some(Self::new(self.bytes, place).zigzag()?) } else { None };
+                told.number[i] = match code {
+                    1 | 2 => Some(i64::from(code == 1)),
+                    4..=6 => Some(Self::new(self.bytes, place).zigzag()?),
+                    _ => None,
+                };
             }
             last = id;
         }
