@@ -1,7 +1,7 @@
 //! A Parquet column's pages, looked at before the decoder sees them: what the head of each says, that no page is larger than its numbers are,
 //! and that a page inflates to what its head says, where its decoder does not look itself.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use ::parquet::basic::Compression;
 use flate2::bufread::MultiGzDecoder;
@@ -155,7 +155,7 @@ fn is_longer(inflating: impl Read, most: u64) -> bool {
 }
 
 /// What a Snappy block says it inflates to, seven bits a byte.
-fn snappy_length(packed: &mut impl Read) -> Option<u64> {
+fn snappy_length(packed: &mut impl BufRead) -> Option<u64> {
     let mut length = 0;
     for (i, byte) in packed.bytes().take(5).enumerate() {
         let byte = byte.ok()?;
