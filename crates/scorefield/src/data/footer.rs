@@ -121,6 +121,7 @@ const ROW_GROUPS: usize = 4;
 /// Of a row group.
 const COLUMNS: usize = 1;
 const CHILDREN: usize = 5;
+
 /// The footer's length and what a Parquet file ends in.
 const TAIL: usize = 8;
 /// The longest footer: a decoded one takes up to twenty-five times the room.
@@ -170,13 +171,7 @@ impl Checked {
             held = held.saturating_add(column.all());
             packed = column.packed.max(packed);
         }
-        let most = MOST_HELD.max(self.length.saturating_mul(MOST_HELD_TIMES));
-        if held.saturating_add(packed) > most {
-            return Err(format!(
-                "a page of each column takes {held} bytes together, expected at most {most}; write it with smaller pages or row groups"
-            ));
-        }
-        Ok(())
+        check_held(held.saturating_add(packed), self.length)
     }
 }
 
@@ -278,6 +273,17 @@ fn check_room(metadata: &ParquetMetaData, length: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether `held` bytes of a file of `length` may be in memory at once.
+fn check_held(held: u64, length: u64) -> Result<(), String> {
+    let most = MOST_HELD.max(length.saturating_mul(MOST_HELD_TIMES));
+    if held > most {
+        return Err(format!(
+            "a page of each column takes {held} bytes together, expected at most {most}; write it with smaller pages or row groups"
+        ));
+    }
+    Ok(())
+}
+
 /// Where a column lies in the file.
 pub(super) struct Place {
     pub start: u64,
@@ -322,6 +328,15 @@ pub(super) mod tests {
         assert_eq!(footer(&[&BOMB[..], &[0]].concat()), Err("a list of truth values".into()));
         assert_eq!(footer(&[0x18, 1, 9, 0]), Err("field 1 of a structure is of type 8, which it cannot be".into()));
         assert_eq!(footer(&[0x15]), Err("it ends in the middle of what it says of itself".into()));
+    }
+
+    #[test]
+    fn what_is_held_at_once_has_a_bound_that_grows_with_the_file() {
+        let half = 512 << 20;
+        assert_eq!((check_held(half, 0), check_held(3 * half, half)), (Ok(()), Ok(())));
+        let problem = check_held(half + 1, 100).unwrap_err();
+        assert!(problem.contains("takes 536870913 bytes together, expected at most 536870912"), "{problem}");
+        assert!(check_held(3 * half + 1, half).is_err());
     }
 
     #[test]
