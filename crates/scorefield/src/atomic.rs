@@ -122,8 +122,13 @@ impl Write for AtomicFile {
 
 /// Writes a new file and flushes it to the disk.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_synced_by(path, |file| file.write_all(bytes))
+}
+
+/// The same for what `content` writes, which is not buffered.
+pub(crate) fn write_synced_by(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
+    content(&mut file)?;
     file.sync_all()
 }
 

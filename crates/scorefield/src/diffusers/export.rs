@@ -15,7 +15,7 @@
 use super::folder::{CONFIG, INDEX, SCHEDULER, WEIGHTS};
 use super::rotation::shift_level;
 use super::scheduler::{Scheduler, VERSION};
-use crate::atomic::{sync_folder, sync_folder_of, unfinished_sibling, write_synced};
+use crate::atomic::{sync_folder, sync_folder_of, unfinished_sibling, write_synced, write_synced_by};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::levels::Regime;
@@ -23,9 +23,9 @@ use crate::model::Conditioning;
 use crate::net::unet::UNetConfig;
 use crate::net::unet::config::{SampleSize, TimeEmbedding};
 use crate::net::{NETS, flatten};
-use crate::recipe::{Target, TrainedModel, tensor};
+use crate::recipe::{Target, TrainedModel};
 use crate::registry::lookup;
-use crate::run::write_tensors;
+use crate::run::{Array, Content, Tensors};
 use crate::tensor::Device;
 use crate::train::Named;
 use serde_json::{Value, json};
@@ -76,11 +76,10 @@ pub fn export(run: &Path, dir: &Path, device: &Device) -> Result<Exported> {
         "scheduler": ["diffusers", class],
         "unet": ["diffusers", "UNet2DModel"],
     });
-    let tensors: Vec<_> = weights.into_iter().map(|(name, shape, values)| tensor(&name, &shape, values)).collect();
+    let arrays = weights.iter().map(|(name, shape, values)| Array { name: name.into(), shape, values });
     // diffusers asks which program's arrays these are.
-    let bytes = write_tensors(&tensors, &BTreeMap::from([("format".to_owned(), "pt".to_owned())]))?;
-    drop(tensors);
-    write(dir, &[(INDEX, pretty(&index)), (CONFIG, config.to_json() + "\n"), (SCHEDULER, pretty(&settings))], &bytes)?;
+    let tensors = Tensors::new(arrays, &BTreeMap::from([("format".to_owned(), "pt".to_owned())]))?;
+    write(dir, &[(INDEX, pretty(&index)), (CONFIG, config.to_json() + "\n"), (SCHEDULER, pretty(&settings))], &tensors)?;
     Ok(Exported { dir: dir.to_path_buf(), pipeline, scheduler: class, parameters, sigma: scheduler.sigma, warnings })
 }
 
@@ -163,7 +162,7 @@ fn scheduler_of(
 }
 
 /// Writes the folder under a hidden name, flushed to the disk, and then gives it its own.
-fn write(dir: &Path, texts: &[(&str, String)], weights: &[u8]) -> Result<()> {
+fn write(dir: &Path, texts: &[(&str, String)], weights: &dyn Content) -> Result<()> {
     let hidden = unfinished_sibling(dir);
     let written = (|| {
         fs::create_dir(&hidden)?;
@@ -178,10 +177,10 @@ fn write(dir: &Path, texts: &[(&str, String)], weights: &[u8]) -> Result<()> {
                 _ => {}
             }
         }
-        write_synced(&hidden.join(WEIGHTS), weights)?;
+        write_synced_by(&hidden.join(WEIGHTS), |file| weights.write_to(file))?;
         // One file under two names, where the file system has such.
         if fs::hard_link(hidden.join(WEIGHTS), unet.join(WEIGHTS)).is_err() {
-            write_synced(&unet.join(WEIGHTS), weights)?;
+            write_synced_by(&unet.join(WEIGHTS), |file| weights.write_to(file))?;
         }
         [&unet, &scheduler, &hidden].into_iter().try_for_each(|folder| sync_folder(folder))?;
         fs::rename(&hidden, dir)?;

@@ -3,9 +3,9 @@
 use super::Layers;
 use super::assemble::IMPORTED;
 use super::raw::RawRecipe;
-use super::weights::{About, tensor};
+use super::weights::About;
 use crate::error::Result;
-use crate::run::{Card, CheckpointFiles, NamedTensor, RunFolder, RunWriter, State, write_tensors};
+use crate::run::{Array, Card, CheckpointFiles, RunFolder, RunWriter, State, Tensors};
 use crate::train::Named;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,11 +45,9 @@ pub(crate) fn write_foreign(foreign: Foreign, path: &Path) -> Result<PathBuf> {
     let (mut words, arrays) = about.words()?;
     words.insert("step".to_owned(), "0".to_owned());
     let parameters = weights.iter().map(|(_, _, values)| values.len() as u64).sum();
-    let mut tensors: Vec<NamedTensor> = arrays;
-    tensors.extend(weights.into_iter().map(|(name, shape, values)| tensor(&name, &shape, values)));
-    let model = write_tensors(&tensors, &words)?;
-    drop(tensors);
-    let optimizer = write_tensors(&[], &BTreeMap::new())?;
+    let weights = weights.iter().map(|(name, shape, values)| Array { name: name.into(), shape, values });
+    let model = Tensors::new(weights.chain(arrays.iter().map(Array::from)), &words)?;
+    let optimizer = Tensors::new([], &BTreeMap::new())?;
     let card = Card {
         run: path.display().to_string(),
         data: recipe.data.source.clone(),

@@ -136,7 +136,7 @@ fn prepare(parts: &Assembled, writer: &RunWriter, from: Option<crate::run::Check
         None => State::start(parts.recipe.seed, fingerprint),
         Some(checkpoint) => {
             checkpoint.state.check_resume(fingerprint)?;
-            state.restore(&weights::read_snapshot(&checkpoint, &parts.config.ema)?, &device.without_autodiff())?;
+            state.restore(&weights::read_snapshot(&checkpoint, &parts.config.ema, &device.without_autodiff())?)?;
             checkpoint.state
         }
     };
@@ -168,13 +168,13 @@ impl<'a> Keeper<'a> {
 impl Checkpoint for Keeper<'_> {
     fn save(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.metrics.sync()?;
-        let files = weights::write_snapshot(snapshot, self.parts)?;
         let mut state = self.state.clone();
         state.step = snapshot.step;
         state.samples_seen = snapshot.step * self.parts.config.batch as u64;
         state.seconds = self.seconds_before + self.began.elapsed().as_secs_f64();
-        let files = CheckpointFiles { model: &files.model, ema: &files.ema, optimizer: &files.optimizer };
-        let written = self.writer.write_checkpoint(&state, files, self.parts.recipe.train.keep)?;
+        let keep = self.parts.recipe.train.keep;
+        let save = |files: CheckpointFiles<'_>| self.writer.write_checkpoint(&state, files, keep);
+        let written = weights::write_snapshot(snapshot, self.parts, save)?;
         self.warnings.extend(written.warnings);
         self.state = state;
         Ok(())
@@ -281,7 +281,7 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     if let Some(watch) = parts.validation(device)? {
         watch.look(&mut state)?;
     }
-    drop(weights::write_snapshot(&state.snapshot(), &parts)?);
+    weights::write_snapshot(&state.snapshot(), &parts, |_| Ok(()))?;
     // Weights, gradients, two moments, and the averages.
     let copies = 4 + parts.config.ema.len() as u64;
     Ok(Plan {

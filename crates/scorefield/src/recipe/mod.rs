@@ -46,4 +46,4 @@ pub use raw::{Data, Decay, Dequantise, Named, Net, Objective, OnNan, RawRecipe, 
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
 pub use target::{Target, TrainedModel};
 pub use value::Value;
-pub(crate) use weights::{About, tensor};
+pub(crate) use weights::About;

@@ -11,7 +11,7 @@ use crate::model::{Model, Precondition};
 use crate::net::{NetSettings, Output, unflatten};
 use crate::noise::{Gaussian, NOISES, Noise, Schedule};
 use crate::registry::{Entry, lookup};
-use crate::run::{FileMark, RunFolder, read_tensors};
+use crate::run::RunFolder;
 use crate::sample::{self, Asked, Method, Ready, SAMPLERS, SamplerSettings, Start};
 use crate::score::ScoreJvp;
 use crate::tensor::Device;
@@ -318,10 +318,8 @@ impl TrainedModel {
             })?,
         };
         let name = "ema.safetensors";
-        let weight_path = found.checkpoint.path.join(name);
-        let bytes = found.checkpoint.read(name)?;
-        let file = read_tensors(&weight_path, &bytes)?;
-        let about = weights::read_about(&weight_path, &file)?;
+        let mut file = found.checkpoint.tensors(name)?;
+        let about = weights::read_about(&mut file)?;
         let best = weights::best_of(&file).filter(|_| half_life.is_none());
         let prefix = match best {
             Some(_) => weights::BEST.to_owned(),
@@ -330,13 +328,15 @@ impl TrainedModel {
         let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;
         let precondition = Precondition { regime: schedule.regime(), ..about.precondition };
         let mut model = assemble::build_model(&recipe, precondition, about.event, device)?;
-        unflatten(model.net_mut(), device, |name, shape| match file.get(&format!("{prefix}{name}")) {
-            Some(t) if t.shape == shape => Ok(t.values.clone()),
-            Some(t) => {
-                let problem = format!("shape {:?}, the recipe's network wants {shape:?}", t.shape);
-                Err(Error::file_at(&weight_path, name.to_owned(), problem))
+        unflatten(model.net_mut(), device, |name, shape| {
+            let name = format!("{prefix}{name}");
+            match file.shape(&name) {
+                Some(found) if found != shape => {
+                    let problem = format!("shape {found:?}, the recipe's network wants {shape:?}");
+                    Err(Error::file_at(file.path(), name, problem))
+                }
+                _ => file.values(&name).map_err(|e| e.with_hint("training diverged; lower --lr")),
             }
-            None => Err(Error::file_at(&weight_path, name.to_owned(), "missing")),
         })?;
         Ok(Self {
             model,
@@ -347,7 +347,7 @@ impl TrainedModel {
             columns: about.columns,
             recipe,
             step: found.checkpoint.state.step,
-            hash: FileMark::of(&bytes).sha256,
+            hash: found.checkpoint.state.files[name].sha256.clone(),
             warnings: found.warnings,
         })
     }

@@ -10,16 +10,12 @@ use crate::data::{EventShape, Standardise};
 use crate::error::{Error, Result};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Precondition};
-use crate::run::{Checkpoint, NamedTensor, TensorFile, read_tensors, write_tensors};
-use crate::train::{Named, Snapshot, SnapshotBest};
+use crate::run::{Array, Checkpoint, CheckpointFiles, NamedTensor, TensorReader, Tensors};
+use crate::tensor::{Device, vector};
+use crate::train::{Held, Snapshot, SnapshotBest};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// A checkpoint's three tensor files.
-pub(super) struct Files {
-    pub model: Vec<u8>,
-    pub ema: Vec<u8>,
-    pub optimizer: Vec<u8>,
-}
+use std::fs::File;
 
 const WINDOW: &str = "window.loss";
 /// Prefix of the best weights' names in the file of averages, and where it says how good they are.
@@ -27,51 +23,59 @@ pub(super) const BEST: &str = "best/";
 const BEST_STEP: &str = "best.step";
 const BEST_LOSS: &str = "best.held_out_loss";
 
-pub(super) fn write_snapshot(snapshot: &Snapshot, parts: &Assembled) -> Result<Files> {
+/// Hands the three tensor files of a snapshot's checkpoint to `save`; the weights stay where they are until they are written.
+pub(super) fn write_snapshot<T>(
+    snapshot: &Snapshot,
+    parts: &Assembled,
+    save: impl FnOnce(CheckpointFiles<'_>) -> Result<T>,
+) -> Result<T> {
     let (mut beside, about) = parts.about().words()?;
     beside.insert("step".to_owned(), snapshot.step.to_string());
-    let with = |mut tensors: Vec<NamedTensor>, beside: &BTreeMap<String, String>| {
-        tensors.extend(about.iter().cloned());
-        write_tensors(&tensors, beside)
-    };
     let mut beside_ema = beside.clone();
     if let Some(best) = &snapshot.best {
         beside_ema.insert(BEST_STEP.to_owned(), best.step.to_string());
         beside_ema.insert(BEST_LOSS.to_owned(), best.loss.to_string());
     }
-    let best = snapshot.best.iter().flat_map(|best| &best.model);
-    let best = best.map(|(name, shape, values)| tensor(&format!("{BEST}{name}"), shape, values.clone()));
-    let averages = snapshot.averages.iter().enumerate().flat_map(|(i, (half_life, named))| {
-        let prefix = prefix(i, *half_life);
-        named.iter().map(move |(name, shape, values)| tensor(&format!("{prefix}{name}"), shape, values.clone()))
-    });
-    let mut optimizer: Vec<NamedTensor> = snapshot.optimizer.iter().map(|(n, s, v)| tensor(n, s, v.clone())).collect();
+    let about = || about.iter().map(Array::from);
+    let best = snapshot.best.iter().flat_map(|best| arrays(BEST.to_owned(), &best.model));
+    let averages = snapshot.averages.iter().enumerate();
+    let averages = averages.flat_map(|(i, (half_life, held))| arrays(prefix(i, *half_life), held));
     // The unfinished window of the loss is an f64 and a count; 16-bit pieces carry their bits exactly.
-    optimizer.push(tensor(WINDOW, &[8], window_to_numbers(snapshot.window)));
-    Ok(Files {
-        model: with(snapshot.model.iter().map(|(n, s, v)| tensor(n, s, v.clone())).collect(), &beside)?,
-        ema: with(averages.chain(best).collect(), &beside_ema)?,
-        optimizer: write_tensors(&optimizer, &BTreeMap::new())?,
+    let window = tensor(WINDOW, &[8], window_to_numbers(snapshot.window));
+    save(CheckpointFiles {
+        model: &Tensors::new(arrays(String::new(), &snapshot.model).chain(about()), &beside)?,
+        ema: &Tensors::new(averages.chain(best).chain(about()), &beside_ema)?,
+        optimizer: &Tensors::new(arrays(String::new(), &snapshot.optimizer).chain([Array::from(&window)]), &BTreeMap::new())?,
     })
 }
 
-pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64]) -> Result<Snapshot> {
-    let file = |name: &str| read_tensors(checkpoint.path.join(name), &checkpoint.read(name)?);
-    let (model, ema, optimizer) = (file("model.safetensors")?, file("ema.safetensors")?, file("optimizer.safetensors")?);
-    let window = optimizer.get(WINDOW).map(|t| t.values.as_slice()).and_then(window_from_numbers);
+fn arrays(prefix: String, held: &[Held]) -> impl Iterator<Item = Array<'_>> {
+    held.iter().map(move |(name, shape, values)| Array { name: Cow::Owned(format!("{prefix}{name}")), shape, values })
+}
+
+pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64], device: &Device) -> Result<Snapshot> {
+    let (mut model, mut ema, mut optimizer) = (
+        checkpoint.tensors("model.safetensors")?,
+        checkpoint.tensors("ema.safetensors")?,
+        checkpoint.tensors("optimizer.safetensors")?,
+    );
+    let window = optimizer.values(WINDOW).ok().as_deref().and_then(window_from_numbers);
+    let averages = half_lives.iter().enumerate().map(|(i, h)| Ok((*h, held(&mut ema, &prefix(i, *h), device)?)));
+    let averages = averages.collect::<Result<_>>()?;
+    let best = best_of(&ema).map(|(step, loss)| Ok(SnapshotBest { step, loss, model: held(&mut ema, BEST, device)? }));
     Ok(Snapshot {
         step: checkpoint.state.step,
         window: window.unwrap_or((0.0, 0)),
-        model: named(&model, ""),
-        averages: half_lives.iter().enumerate().map(|(i, h)| (*h, named(&ema, &prefix(i, *h)))).collect(),
-        optimizer: named(&optimizer, ""),
-        best: best_of(&ema).map(|(step, loss)| SnapshotBest { step, loss, model: named(&ema, BEST) }),
+        model: held(&mut model, "", device)?,
+        averages,
+        optimizer: held(&mut optimizer, "", device)?,
+        best: best.transpose()?,
     })
 }
 
 /// The step and the loss of the best weights on held-out points, if a file of averages has such weights.
-pub(super) fn best_of(ema: &TensorFile) -> Option<(u64, f64)> {
-    let read = |name: &str| ema.metadata.get(name);
+pub(super) fn best_of(ema: &TensorReader<File>) -> Option<(u64, f64)> {
+    let read = |name: &str| ema.metadata().get(name);
     Some((read(BEST_STEP)?.parse().ok()?, read(BEST_LOSS)?.parse().ok()?))
 }
 
@@ -115,37 +119,39 @@ impl About {
     }
 }
 
-pub(super) fn read_about(path: &std::path::Path, file: &TensorFile) -> Result<About> {
-    let metadata = |name: &str| file.metadata.get(name);
+pub(super) fn read_about(file: &mut TensorReader<File>) -> Result<About> {
+    let (path, words) = (file.path().to_path_buf(), file.metadata().clone());
+    let metadata = |name: &str| words.get(name);
     let event = metadata("event").and_then(|e| serde_json::from_str::<EventShape>(e).ok());
-    let event = event.ok_or_else(|| Error::file_at(path, "metadata", "no event shape: not a weight file of scorefield"))?;
+    let event = event.ok_or_else(|| Error::file_at(&path, "metadata", "no event shape: not a weight file of scorefield"))?;
     let d = event.len();
-    let numbers = |name: &str, n: usize| match file.get(name) {
-        Some(t) if t.values.len() == n => Ok(t.values.clone()),
-        _ => Err(Error::file_at(path, name.to_owned(), format!("{n} numbers expected"))),
+    let standardised = file.shapes().any(|(name, _)| name == "standardise.mean");
+    let mut numbers = |name: &str, n: usize| match file.values(name)? {
+        values if values.len() == n => Ok(values),
+        values => Err(Error::file_at(&path, name.to_owned(), format!("{n} numbers expected, found {}", values.len()))),
     };
-    let standardise = match file.get("standardise.mean") {
-        None => None,
-        Some(_) => {
+    let standardise = match standardised {
+        false => None,
+        true => {
             let (mean, std) = (numbers("standardise.mean", d)?, numbers("standardise.std", d)?);
             Some(Standardise { mean, std, constant: Vec::new() })
         }
     };
     let sigma_data = numbers("data.sigma_data", 1)?[0];
     if sigma_data <= 0.0 {
-        return Err(Error::file_at(path, "data.sigma_data", format!("must be positive, got {sigma_data}")));
+        return Err(Error::file_at(&path, "data.sigma_data", format!("must be positive, got {sigma_data}")));
     }
     // Files written before there were other ways say nothing.
     let conditioning = match metadata("conditioning") {
         None => Conditioning::Relative,
-        Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(path, "metadata: conditioning", e.to_string()))?,
+        Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(&path, "metadata: conditioning", e.to_string()))?,
     };
     let values = match metadata("values") {
         None => UNIT_VALUES,
-        Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(path, "metadata: values", e.to_string()))?,
+        Some(text) => serde_json::from_str(text).map_err(|e| Error::file_at(&path, "metadata: values", e.to_string()))?,
     };
     if values.0 >= values.1 || !(values.1 - values.0).is_finite() {
-        return Err(Error::file_at(path, "metadata: values", format!("black {} is not below white {}", values.0, values.1)));
+        return Err(Error::file_at(&path, "metadata: values", format!("black {} is not below white {}", values.0, values.1)));
     }
     Ok(About {
         values,
@@ -161,12 +167,21 @@ pub(super) fn prefix(index: usize, half_life: f64) -> String {
     if index == 0 { String::new() } else { format!("half-life-{half_life}/") }
 }
 
-fn named(file: &TensorFile, prefix: &str) -> Vec<Named> {
-    let matching = file.tensors.iter().filter_map(|t| Some((t.name.strip_prefix(prefix)?, t)));
-    matching.map(|(name, t)| (name.to_owned(), t.shape.clone(), t.values.clone())).collect()
+/// The arrays whose names are `prefix` and a parameter's, which has no `/`.
+fn held(file: &mut TensorReader<File>, prefix: &str, device: &Device) -> Result<Vec<Held>> {
+    let shapes: Vec<_> = file.shapes().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect();
+    let matching = shapes.into_iter().filter_map(|(name, shape)| {
+        let short = name.strip_prefix(prefix).filter(|short| !short.contains('/'))?;
+        Some((short.to_owned(), name, shape))
+    });
+    let read = |(short, name, shape): (_, String, _)| {
+        let values = file.values(&name).map_err(|e| e.with_hint("training diverged; lower --lr"))?;
+        Ok((short, shape, vector(values, device)))
+    };
+    matching.map(read).collect()
 }
 
-pub(crate) fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> NamedTensor {
+fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> NamedTensor {
     NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values }
 }
 

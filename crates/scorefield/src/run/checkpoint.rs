@@ -4,12 +4,15 @@
 //! folder of that name is therefore whole; what can still harm it afterwards (a failing disk, a careless copy) is found by the
 //! lengths and hashes in its `state.json`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::state::{FileMark, State};
-use crate::atomic::{is_unfinished, sync_folder, sync_folder_of, unfinished_sibling, write_synced};
+use super::state::{FileMark, Marked, State};
+use super::tensor_reader::TensorReader;
+use super::tensors::Content;
+use crate::atomic::{is_unfinished, sync_folder, sync_folder_of, unfinished_sibling, write_synced, write_synced_by};
 use crate::error::{Error, Result};
 
 pub(super) const STATE: &str = "state.json";
@@ -17,23 +20,40 @@ pub(super) const STATE: &str = "state.json";
 const ASIDE: &str = ".aside-";
 
 /// The contents of a checkpoint's weight files, each a safetensors file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CheckpointFiles<'a> {
     /// `model.safetensors`: the weights.
-    pub model: &'a [u8],
+    pub model: &'a dyn Content,
     /// `ema.safetensors`: their averages.
-    pub ema: &'a [u8],
+    pub ema: &'a dyn Content,
     /// `optimizer.safetensors`: the optimiser's moments.
-    pub optimizer: &'a [u8],
+    pub optimizer: &'a dyn Content,
 }
+
+/// Writes one file's content.
+type Writing<'a> = dyn FnMut(&mut dyn Write) -> io::Result<()> + 'a;
 
 impl<'a> CheckpointFiles<'a> {
     /// The names of the files beside `state.json`.
     pub const NAMES: [&'static str; 3] = ["model.safetensors", "ema.safetensors", "optimizer.safetensors"];
 
-    fn named(self) -> [(&'static str, &'a [u8]); 3] {
+    fn named(self) -> [(&'static str, &'a dyn Content); 3] {
         let [model, ema, optimizer] = Self::NAMES;
         [(model, self.model), (ema, self.ema), (optimizer, self.optimizer)]
+    }
+
+    /// Writes each file to where `place` says, and notes its length and hash on the way.
+    fn write(self, mut place: impl FnMut(&str, &mut Writing<'_>) -> io::Result<()>) -> io::Result<BTreeMap<String, FileMark>> {
+        let mut marks = BTreeMap::new();
+        for (name, content) in self.named() {
+            place(name, &mut |out| {
+                let mut out = Marked::new(out);
+                content.write_to(&mut out)?;
+                marks.insert(name.to_owned(), out.mark());
+                Ok(())
+            })?;
+        }
+        Ok(marks)
     }
 }
 
@@ -66,6 +86,18 @@ impl Checkpoint {
         Ok(Self { path, state })
     }
 
+    /// One of the checkpoint's files, whose arrays are read one at a time.
+    ///
+    /// # Errors
+    /// A name that is not of the checkpoint; as [`TensorReader::open`].
+    pub fn tensors(&self, name: &str) -> Result<TensorReader<File>> {
+        let path = self.path.join(name);
+        match self.state.files.contains_key(name) {
+            true => TensorReader::open(path),
+            false => Err(Error::file(path, "no file of this checkpoint")),
+        }
+    }
+
     /// The bytes of one of the checkpoint's files.
     ///
     /// # Errors
@@ -91,16 +123,16 @@ impl Checkpoint {
 /// [`clear_leftovers`] if the process dies in between.
 pub(super) fn write(checkpoints: &Path, mut state: State, files: CheckpointFiles<'_>) -> Result<PathBuf> {
     let path = checkpoints.join(folder_name(state.step));
-    state.files = files.named().into_iter().map(|(name, bytes)| (name.to_owned(), FileMark::of(bytes))).collect();
-    if path.exists() && Checkpoint::verify(&path).is_ok_and(|there| there.state.files == state.files) {
-        return Ok(path);
+    if let Some(there) = path.exists().then(|| Checkpoint::verify(&path).ok()).flatten() {
+        let marks = files.write(|_, content| content(&mut io::sink())).map_err(|e| Error::write(&path, e))?;
+        if marks == there.state.files {
+            return Ok(path);
+        }
     }
     let unfinished = unfinished_sibling(&path);
     let written = (|| {
         fs::create_dir(&unfinished)?;
-        for (name, bytes) in files.named() {
-            write_synced(&unfinished.join(name), bytes)?;
-        }
+        state.files = files.write(|name, content| write_synced_by(&unfinished.join(name), |file| content(file)))?;
         write_synced(&unfinished.join(STATE), &state.to_json())?;
         sync_folder(&unfinished)?;
         let aside = checkpoints.join(format!(".{}{ASIDE}{}", folder_name(state.step), std::process::id()));
@@ -128,7 +160,7 @@ pub(super) fn write(checkpoints: &Path, mut state: State, files: CheckpointFiles
 }
 
 /// Removes a checkpoint so that no half of it is ever seen under its name.
-pub(super) fn remove(path: &Path) -> std::io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     let hidden = unfinished_sibling(path);
     fs::rename(path, &hidden)?;
     fs::remove_dir_all(hidden)
@@ -176,8 +208,8 @@ pub(super) fn list(checkpoints: &Path) -> Vec<(u64, PathBuf)> {
 mod tests {
     use super::*;
 
-    fn files(bytes: &[u8]) -> CheckpointFiles<'_> {
-        CheckpointFiles { model: bytes, ema: b"averages", optimizer: b"" }
+    fn files(model: &dyn Content) -> CheckpointFiles<'_> {
+        CheckpointFiles { model, ema: b"averages", optimizer: b"" }
     }
 
     fn state(step: u64) -> State {

@@ -36,5 +36,5 @@ pub use metrics::{MetricsWriter, Row, read_metrics};
 pub use newest::Found;
 pub use state::{FileMark, State};
 pub use tensor_reader::TensorReader;
-pub use tensors::{NamedTensor, TensorFile, read_tensors, write_tensors};
+pub use tensors::{Array, Content, NamedTensor, Numbers, TensorFile, Tensors, read_tensors, write_tensors};
 pub use writer::{Resumed, RunWriter, Written};

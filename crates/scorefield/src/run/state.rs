@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,37 @@ impl FileMark {
             true => Ok(()),
             false => Err(Error::file(path, "its content is not what was written (SHA-256 differs)")),
         }
+    }
+}
+
+/// A writer that takes the mark of what passes through it.
+pub(super) struct Marked<W> {
+    out: W,
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl<W: Write> Marked<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self { out, bytes: 0, hash: Sha256::new() }
+    }
+
+    /// The mark of what was written.
+    pub(super) fn mark(self) -> FileMark {
+        FileMark { bytes: self.bytes, sha256: hexadecimal(&self.hash.finalize()) }
+    }
+}
+
+impl<W: Write> Write for Marked<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

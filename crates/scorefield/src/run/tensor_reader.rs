@@ -91,6 +91,11 @@ impl<R: Read + Seek> TensorReader<R> {
         self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.as_slice()))
     }
 
+    /// The shape of an array, if there is one of that name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entries.get(name).map(|entry| entry.shape.as_slice())
+    }
+
     /// Words about the arrays.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata

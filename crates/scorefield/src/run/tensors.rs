@@ -3,19 +3,24 @@
 //! The same tensors and words give the same bytes: names and words are written in order, which the crate's own writer does not
 //! promise for the words (its metadata is a hash map). Reading is that of [`TensorReader`]; the tests hold both against the crate.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{self, Cursor, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::tensor_reader::TensorReader;
 use crate::error::{Error, Result};
+use crate::tensor::{Tensor, numbers};
 
 /// The largest header that is read, in bytes; the format itself allows 100 MB.
 pub(super) const MAX_HEADER_BYTES: u64 = 16 << 20;
 /// The most tensors that are read.
 pub(super) const MAX_TENSORS: usize = 100_000;
+
+/// Numbers that are turned into bytes at once.
+const PIECE: usize = 1 << 14;
 
 /// The header's entry for words, which no tensor may be called.
 pub(super) const METADATA: &str = "__metadata__";
@@ -29,6 +34,62 @@ pub struct NamedTensor {
     pub shape: Vec<usize>,
     /// Its values, row-major.
     pub values: Vec<f32>,
+}
+
+/// Where an array's numbers are: here, or on a device from which they are fetched.
+pub trait Numbers {
+    /// The numbers, row-major. Asked for when they are written, so that one array at a time is in memory twice.
+    fn numbers(&self) -> Cow<'_, [f32]>;
+}
+
+impl Numbers for Vec<f32> {
+    fn numbers(&self) -> Cow<'_, [f32]> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Numbers for Tensor<1> {
+    fn numbers(&self) -> Cow<'_, [f32]> {
+        Cow::Owned(numbers(self.clone()))
+    }
+}
+
+/// One array that is to be written.
+#[derive(Clone)]
+pub struct Array<'a> {
+    /// Its name in the file; unique there.
+    pub name: Cow<'a, str>,
+    /// Its shape; empty for a single number.
+    pub shape: &'a [usize],
+    /// Its numbers.
+    pub values: &'a dyn Numbers,
+}
+
+impl<'a> From<&'a NamedTensor> for Array<'a> {
+    fn from(tensor: &'a NamedTensor) -> Self {
+        Self { name: Cow::Borrowed(&tensor.name), shape: &tensor.shape, values: &tensor.values }
+    }
+}
+
+/// A file's content that is written piece by piece, and as often as it is asked for.
+pub trait Content {
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// Those of `out`; content that turns out not to be what it was said to be.
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl<T: AsRef<[u8]>> Content for T {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.as_ref())
+    }
+}
+
+/// A safetensors file that is to be written: the header is made, the arrays are where they were.
+pub struct Tensors<'a> {
+    header: Vec<u8>,
+    arrays: Vec<Array<'a>>,
 }
 
 /// What a safetensors file holds.
@@ -47,43 +108,72 @@ impl TensorFile {
     }
 }
 
-/// The bytes of a safetensors file. Equal input gives equal bytes, whatever the order of the tensors.
+impl<'a> Tensors<'a> {
+    /// A file of these arrays and words. Equal input gives equal bytes, whatever the order of the arrays.
+    ///
+    /// # Errors
+    /// A name that occurs twice or is `__metadata__`, a shape too large to count, a header beyond the limit of reading.
+    pub fn new(arrays: impl IntoIterator<Item = Array<'a>>, metadata: &BTreeMap<String, String>) -> Result<Self> {
+        let mut arrays: Vec<Array<'a>> = arrays.into_iter().collect();
+        arrays.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut header = Map::new();
+        if !metadata.is_empty() {
+            header.insert(METADATA.to_owned(), json!(metadata));
+        }
+        let mut offset = 0usize;
+        for Array { name, shape, .. } in &arrays {
+            let bytes = shape.iter().try_fold(size_of::<f32>(), |n, d| n.checked_mul(*d));
+            let Some(end) = bytes.and_then(|bytes| offset.checked_add(bytes)) else {
+                return Err(Error::setting(
+                    format!("tensor {name}"),
+                    "a shape of numbers that can be counted",
+                    format!("{shape:?}"),
+                ));
+            };
+            let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
+            if name == METADATA || header.insert(name.to_string(), entry).is_some() {
+                return Err(Error::setting(format!("tensor {name}"), "a name of its own", "one that is taken"));
+            }
+            offset = end;
+        }
+        let mut header = Value::Object(header).to_string().into_bytes();
+        header.resize(header.len().next_multiple_of(8), b' ');
+        if header.len() as u64 > MAX_HEADER_BYTES || arrays.len() > MAX_TENSORS {
+            let got = format!("{} tensors with a header of {} bytes", arrays.len(), header.len());
+            return Err(Error::setting("tensors", format!("at most {MAX_TENSORS} and {MAX_HEADER_BYTES} bytes"), got));
+        }
+        Ok(Self { header, arrays })
+    }
+}
+
+impl Content for Tensors<'_> {
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&(self.header.len() as u64).to_le_bytes())?;
+        out.write_all(&self.header)?;
+        let mut bytes = Vec::with_capacity(PIECE * size_of::<f32>());
+        for Array { name, shape, values } in &self.arrays {
+            let values = values.numbers();
+            if values.len() != shape.iter().product::<usize>() {
+                return Err(io::Error::other(format!("tensor {name}: {} values, its shape is {shape:?}", values.len())));
+            }
+            for piece in values.chunks(PIECE) {
+                bytes.clear();
+                bytes.extend(piece.iter().flat_map(|x| x.to_le_bytes()));
+                out.write_all(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a safetensors file of a few small arrays; larger ones are better written by [`Tensors`].
 ///
 /// # Errors
-/// A name that occurs twice or is `__metadata__`, a shape that does not match its values, a header beyond the limit of reading.
+/// As [`Tensors::new`]; a shape that does not match its values.
 pub fn write_tensors(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-    let mut sorted: Vec<&NamedTensor> = tensors.iter().collect();
-    sorted.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut header = Map::new();
-    if !metadata.is_empty() {
-        header.insert(METADATA.to_owned(), json!(metadata));
-    }
-    let mut offset = 0;
-    for tensor in &sorted {
-        let count = tensor.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        if count != Some(tensor.values.len()) {
-            let expected = format!("{:?} = its shape", tensor.shape);
-            return Err(Error::setting(format!("tensor {}", tensor.name), expected, format!("{} values", tensor.values.len())));
-        }
-        let end = offset + tensor.values.len() * size_of::<f32>();
-        let entry = json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, end] });
-        if tensor.name == METADATA || header.insert(tensor.name.clone(), entry).is_some() {
-            return Err(Error::setting(format!("tensor {}", tensor.name), "a name of its own", "one that is taken"));
-        }
-        offset = end;
-    }
-    let mut header = Value::Object(header).to_string().into_bytes();
-    header.resize(header.len().next_multiple_of(8), b' ');
-    if header.len() as u64 > MAX_HEADER_BYTES || sorted.len() > MAX_TENSORS {
-        let got = format!("{} tensors with a header of {} bytes", sorted.len(), header.len());
-        return Err(Error::setting("tensors", format!("at most {MAX_TENSORS} and {MAX_HEADER_BYTES} bytes"), got));
-    }
-    let mut bytes = Vec::with_capacity(8 + header.len() + offset);
-    bytes.extend((header.len() as u64).to_le_bytes());
-    bytes.extend(header);
-    for tensor in sorted {
-        bytes.extend(tensor.values.iter().flat_map(|x| x.to_le_bytes()));
-    }
+    let mut bytes = Vec::new();
+    let file = Tensors::new(tensors.iter().map(Array::from), metadata)?;
+    file.write_to(&mut bytes).map_err(|e| Error::failed("writing tensors", e.to_string()))?;
     Ok(bytes)
 }
 

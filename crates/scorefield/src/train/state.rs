@@ -1,16 +1,20 @@
-//! Everything that training changes: weights, moments, averages, counts. A [`Snapshot`] is the same as plain numbers.
+//! Everything that training changes: weights, moments, averages, counts. A [`Snapshot`] is the same by name.
 
 use super::adamw::{AdamW, Hyper};
 use super::config::TrainConfig;
 use super::validation::Best;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::net::{flatten, unflatten};
-use crate::tensor::{Device, Tensor, average, numbers, vector};
+use crate::net::unflatten;
+use crate::score::Score;
+use crate::tensor::{Tensor, average, numbers};
 use burn::tensor::Gradients;
 
 /// A named array: name, shape, numbers.
 pub type Named = (String, Vec<usize>, Vec<f32>);
+
+/// A named array whose numbers are where they were computed, and are not copied: name, shape, flat values.
+pub type Held = (String, Vec<usize>, Tensor<1>);
 
 /// An exponential average of the weights.
 #[derive(Clone, Debug)]
@@ -35,30 +39,30 @@ pub struct TrainState {
     pub best: Option<Best>,
 }
 
-/// The weights of the lowest held-out loss, as numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The weights of the lowest held-out loss, by name.
+#[derive(Clone, Debug, Default)]
 pub struct SnapshotBest {
     /// Steps they had been trained for.
     pub step: u64,
     /// Their held-out loss.
     pub loss: f64,
     /// The weights.
-    pub model: Vec<Named>,
+    pub model: Vec<Held>,
 }
 
-/// A [`TrainState`] as numbers, for a checkpoint.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A [`TrainState`] by name, for a checkpoint. It shares the state's arrays: a step that is taken while it is kept has to copy them.
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Steps done.
     pub step: u64,
     /// Sum and number of the losses since the last logged step.
     pub window: (f64, u64),
     /// The weights.
-    pub model: Vec<Named>,
+    pub model: Vec<Held>,
     /// The averages, each with its half-life in steps.
-    pub averages: Vec<(f64, Vec<Named>)>,
+    pub averages: Vec<(f64, Vec<Held>)>,
     /// First moments (`first.NAME`) and second moments (`second.NAME`).
-    pub optimizer: Vec<Named>,
+    pub optimizer: Vec<Held>,
     /// The weights of the lowest held-out loss, where one is measured.
     pub best: Option<SnapshotBest>,
 }
@@ -68,7 +72,16 @@ impl Snapshot {
     pub(super) fn not_finite(&self) -> Option<&str> {
         let averaged = self.averages.iter().flat_map(|(_, named)| named);
         let mut all = self.model.iter().chain(averaged).chain(&self.optimizer);
-        all.find(|(_, _, values)| values.iter().any(|v| !v.is_finite())).map(|(name, _, _)| name.as_str())
+        all.find(|(_, _, values)| numbers(values.clone()).iter().any(|v| !v.is_finite())).map(|(name, _, _)| name.as_str())
+    }
+
+    /// The same as plain numbers, to compare.
+    #[cfg(test)]
+    pub(crate) fn plain(&self) -> Vec<(String, Vec<f32>)> {
+        let averages = self.averages.iter().flat_map(|(_, held)| held);
+        let best = self.best.iter().flat_map(|best| &best.model);
+        let all = self.model.iter().chain(averages).chain(&self.optimizer).chain(best);
+        all.map(|(name, _, values)| (name.clone(), numbers(values.clone()))).collect()
     }
 }
 
@@ -124,12 +137,12 @@ impl TrainState {
         self.best = Some(Best { step: self.step, loss, values: self.averages[0].values.clone() });
     }
 
-    /// Everything as numbers.
+    /// Everything by name.
     pub fn snapshot(&self) -> Snapshot {
-        let model = flatten(self.model.net());
-        let named = |prefix: &str, values: &[Tensor<1>]| -> Vec<Named> {
-            let with =
-                |((name, shape, _), v): (&Named, &Tensor<1>)| (format!("{prefix}{name}"), shape.clone(), numbers(v.clone()));
+        let mut model: Vec<Held> = Vec::new();
+        self.model.net().visit(&mut |name, p| model.push((name.to_owned(), p.shape().to_vec(), p.flat().inner())));
+        let named = |prefix: &str, values: &[Tensor<1>]| -> Vec<Held> {
+            let with = |((name, shape, _), v): (&Held, &Tensor<1>)| (format!("{prefix}{name}"), shape.clone(), v.clone());
             model.iter().zip(values).map(with).collect()
         };
         let mut optimizer = named("first.", &self.optimizer.first);
@@ -139,23 +152,23 @@ impl TrainState {
         Snapshot { step: self.step, window: self.window, averages, optimizer, best, model }
     }
 
-    /// Takes over a snapshot of the same network and the same half-lives.
+    /// Takes over a snapshot of the same network and the same half-lives, on the same device.
     ///
     /// # Errors
     /// A parameter that is missing or has another shape.
-    pub fn restore(&mut self, snapshot: &Snapshot, device: &Device) -> Result<()> {
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.step = snapshot.step;
         self.window = snapshot.window;
         let mut names = Vec::new();
-        unflatten(self.model.net_mut(), device, |name, shape| {
+        let device = Score::device(&self.model).without_autodiff();
+        unflatten(self.model.net_mut(), &device, |name, shape| {
             names.push((name.to_owned(), shape.to_vec()));
-            find(&snapshot.model, name, shape)
+            held(&snapshot.model, name, shape).map(numbers)
         })?;
         self.optimizer = AdamW::new(self.model.net_mut());
         self.optimizer.t = snapshot.step;
-        let load = |from: &[Named], prefix: &str| -> Result<Vec<Tensor<1>>> {
-            let one = |(name, shape): &(String, Vec<usize>)| Ok(vector(find(from, &format!("{prefix}{name}"), shape)?, device));
-            names.iter().map(one).collect()
+        let load = |from: &[Held], prefix: &str| -> Result<Vec<Tensor<1>>> {
+            names.iter().map(|(name, shape)| held(from, &format!("{prefix}{name}"), shape)).collect()
         };
         self.optimizer.first = load(&snapshot.optimizer, "first.")?;
         self.optimizer.second = load(&snapshot.optimizer, "second.")?;
@@ -172,11 +185,11 @@ impl TrainState {
     }
 }
 
-/// The numbers of one named array, checked for its shape.
+/// The values of one named array, checked for its shape.
 ///
 /// # Errors
 /// No such name, or another shape.
-pub(crate) fn find(from: &[Named], name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+fn held(from: &[Held], name: &str, shape: &[usize]) -> Result<Tensor<1>> {
     match from.iter().find(|(n, _, _)| n == name) {
         Some((_, s, values)) if s == shape => Ok(values.clone()),
         Some((_, s, _)) => Err(Error::failed("loading weights", format!("{name} has shape {s:?}, the network wants {shape:?}"))),
