@@ -12,7 +12,7 @@
 use crate::dispatch::{active, simd};
 use crate::elementary::TOGETHER;
 use crate::pointwise::{Pointwise, Silu, SiluJet, over};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// `y` = silu(`x`).
@@ -21,7 +21,7 @@ use rayon::prelude::*;
 /// If the lengths differ.
 pub fn silu(x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "silu: x and y");
-    if !is_worth_sharing(x.len(), 300) {
+    if !shares(x.len(), 300) {
         return silu_span(active(), x, y);
     }
     x.par_chunks(SPAN).zip(y.par_chunks_mut(SPAN)).for_each(|(x, y)| silu_span(active(), x, y));
@@ -33,7 +33,7 @@ pub fn silu(x: &[f32], y: &mut [f32]) {
 /// If the lengths differ.
 pub fn silu_backward(x: &[f32], g: &[f32], gx: &mut [f32]) {
     assert!(x.len() == g.len() && x.len() == gx.len(), "silu_backward: x {}, g {}, gx {}", x.len(), g.len(), gx.len());
-    if !is_worth_sharing(x.len(), 400) {
+    if !shares(x.len(), 400) {
         return backward_span(active(), x, g, gx);
     }
     (x.par_chunks(SPAN), g.par_chunks(SPAN), gx.par_chunks_mut(SPAN))
@@ -47,7 +47,7 @@ pub fn silu_backward(x: &[f32], g: &[f32], gx: &mut [f32]) {
 /// If the lengths differ.
 pub fn silu_derivatives(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
     assert!(x.len() == d1.len() && x.len() == d2.len(), "silu_derivatives: x {}, d1 {}, d2 {}", x.len(), d1.len(), d2.len());
-    if !is_worth_sharing(x.len(), 500) {
+    if !shares(x.len(), 500) {
         return derivatives_span(active(), x, d1, d2);
     }
     (x.par_chunks(SPAN), d1.par_chunks_mut(SPAN), d2.par_chunks_mut(SPAN))

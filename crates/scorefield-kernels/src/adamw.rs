@@ -6,7 +6,7 @@
 //! m ← β₁m + (1 − β₁)ĝ,  v ← β₂v + (1 − β₂)ĝ²,  p ← p − η·λ·p − η·(m/(1 − β₁ᵗ)) / (√(v/(1 − β₂ᵗ)) + ε).
 
 use crate::dispatch::{active, simd};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// The constants of one step.
@@ -37,7 +37,7 @@ pub struct Hyper {
 pub fn adamw(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], hyper: Hyper) {
     let n = p.len();
     assert!(g.len() == n && m.len() == n && v.len() == n, "adamw: p {n}, g {}, m {}, v {}", g.len(), m.len(), v.len());
-    if !is_worth_sharing(n, 150) {
+    if !shares(n, 150) {
         return adamw_span(active(), p, g, m, v, hyper);
     }
     (p.par_chunks_mut(SPAN), g.par_chunks(SPAN), m.par_chunks_mut(SPAN), v.par_chunks_mut(SPAN))
@@ -52,7 +52,7 @@ pub fn adamw(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], hyper: Hype
 pub fn ema(avg: &mut [f32], p: &[f32], decay: f32) {
     assert_eq!(avg.len(), p.len(), "ema: avg and p");
     let weight = 1.0 - decay;
-    if !is_worth_sharing(p.len(), 50) {
+    if !shares(p.len(), 50) {
         return ema_span(active(), avg, p, weight);
     }
     avg.par_chunks_mut(SPAN).zip(p.par_chunks(SPAN)).for_each(|(avg, p)| ema_span(active(), avg, p, weight));
@@ -60,7 +60,7 @@ pub fn ema(avg: &mut [f32], p: &[f32], decay: f32) {
 
 /// Σ xᵢ² in f64, in an order that only the length fixes.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
-    if !is_worth_sharing(x.len(), 50) {
+    if !shares(x.len(), 50) {
         return x.chunks(SPAN).map(|x| squares_span(active(), x)).sum();
     }
     let spans: Vec<f64> = x.par_chunks(SPAN).map(|x| squares_span(active(), x)).collect();

@@ -4,7 +4,7 @@
 
 use crate::dispatch::{active, simd};
 use crate::pointwise::{Silu, over};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// `y` = silu(`a` + `b`).
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 /// If the lengths differ.
 pub fn forward(a: &[f32], b: &[f32], y: &mut [f32]) {
     assert!(a.len() == b.len() && a.len() == y.len(), "add_silu: a {}, b {}, y {}", a.len(), b.len(), y.len());
-    if !is_worth_sharing(a.len(), 350) {
+    if !shares(a.len(), 350) {
         return forward_span(active(), a, b, y);
     }
     (a.par_chunks(SPAN), b.par_chunks(SPAN), y.par_chunks_mut(SPAN))
@@ -27,7 +27,7 @@ pub fn forward(a: &[f32], b: &[f32], y: &mut [f32]) {
 /// If the lengths differ.
 pub fn backward(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
     assert!(a.len() == b.len() && a.len() == g.len() && a.len() == gx.len(), "add_silu: slices of different lengths");
-    if !is_worth_sharing(a.len(), 450) {
+    if !shares(a.len(), 450) {
         return backward_span(active(), a, b, g, gx);
     }
     (a.par_chunks(SPAN), b.par_chunks(SPAN), g.par_chunks(SPAN), gx.par_chunks_mut(SPAN))

@@ -5,7 +5,7 @@
 
 use crate::dispatch::{active, simd};
 use crate::pointwise::{Silu, over};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// Rows whose sum is one partial sum.
@@ -17,7 +17,7 @@ const BLOCK: usize = 64;
 /// If the lengths do not fit.
 pub fn add_bias(x: &[f32], b: &[f32], y: &mut [f32]) {
     assert!(x.len() == y.len() && is_rows(x, b.len()), "add_bias: x {}, b {}, y {}", x.len(), b.len(), y.len());
-    if !is_worth_sharing(x.len(), 50) {
+    if !shares(x.len(), 50) {
         return add_rows(active(), x, b, y);
     }
     let span = SPAN.div_ceil(b.len()) * b.len();
@@ -30,7 +30,7 @@ pub fn add_bias(x: &[f32], b: &[f32], y: &mut [f32]) {
 /// If the lengths do not fit.
 pub fn bias_silu(x: &[f32], b: &[f32], y: &mut [f32]) {
     assert!(x.len() == y.len() && is_rows(x, b.len()), "bias_silu: x {}, b {}, y {}", x.len(), b.len(), y.len());
-    if !is_worth_sharing(x.len(), 300) {
+    if !shares(x.len(), 300) {
         return silu_rows(active(), x, b, y);
     }
     let span = SPAN.div_ceil(b.len()) * b.len();
@@ -50,7 +50,7 @@ pub fn bias_silu_backward(x: &[f32], b: &[f32], g: &[f32], gx: &mut [f32], gb: &
     }
     let block = BLOCK * b.len();
     let mut partial = vec![0.0; x.len().div_ceil(block) * b.len()];
-    if is_worth_sharing(x.len(), 400) {
+    if shares(x.len(), 400) {
         (x.par_chunks(block), g.par_chunks(block), gx.par_chunks_mut(block), partial.par_chunks_mut(b.len()))
             .into_par_iter()
             .with_min_len(SPAN.div_ceil(block))
@@ -74,7 +74,7 @@ pub fn column_sums(g: &[f32], d: usize, gb: &mut [f32]) {
     }
     let block = BLOCK * d;
     let mut partial = vec![0.0; g.len().div_ceil(block) * d];
-    if is_worth_sharing(g.len(), 50) {
+    if shares(g.len(), 50) {
         (g.par_chunks(block), partial.par_chunks_mut(d))
             .into_par_iter()
             .with_min_len(SPAN.div_ceil(block))

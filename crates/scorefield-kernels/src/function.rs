@@ -7,7 +7,7 @@ use crate::dispatch::{Simd, active, simd};
 use crate::mlp::Activation;
 use crate::mlp::smooth::{gelu, softplus, tanh};
 use crate::pointwise::{Pointwise, Silu, over};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// `y` = f⁽ᵏ⁾(`u`) for k = `order`.
@@ -16,7 +16,7 @@ use rayon::prelude::*;
 /// If the lengths differ, or k > 3.
 pub fn derivative(f: Activation, order: usize, u: &[f32], y: &mut [f32]) {
     assert_eq!(u.len(), y.len(), "derivative: u and y");
-    if !is_worth_sharing(u.len(), 400) {
+    if !shares(u.len(), 400) {
         return run(active(), f, order, u, &[], y);
     }
     u.par_chunks(SPAN).zip(y.par_chunks_mut(SPAN)).for_each(|(u, y)| run(active(), f, order, u, &[], y));
@@ -28,7 +28,7 @@ pub fn derivative(f: Activation, order: usize, u: &[f32], y: &mut [f32]) {
 /// If the lengths differ, or k > 3.
 pub fn times_derivative(f: Activation, order: usize, u: &[f32], g: &[f32], y: &mut [f32]) {
     assert!(u.len() == y.len() && u.len() == g.len(), "times_derivative: u {}, g {}, y {}", u.len(), g.len(), y.len());
-    if !is_worth_sharing(u.len(), 400) {
+    if !shares(u.len(), 400) {
         return run(active(), f, order, u, g, y);
     }
     (u.par_chunks(SPAN), g.par_chunks(SPAN), y.par_chunks_mut(SPAN))

@@ -7,7 +7,7 @@
 
 use crate::dispatch::{active, simd};
 use crate::lanes::{sum, sum2};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// `y` `[n, d]` = the rows of `x` `[n, d]` normalised, `inv_std` `[n]` = r of each row.
@@ -20,7 +20,7 @@ pub fn forward(x: &[f32], d: usize, eps: f32, y: &mut [f32], inv_std: &mut [f32]
     if x.is_empty() {
         return inv_std.fill(1.0 / eps.sqrt());
     }
-    if !is_worth_sharing(x.len(), 200) {
+    if !shares(x.len(), 200) {
         return forward_rows(active(), x, d, eps, y, inv_std);
     }
     let rows = SPAN.div_ceil(d);
@@ -36,7 +36,7 @@ pub fn forward(x: &[f32], d: usize, eps: f32, y: &mut [f32], inv_std: &mut [f32]
 pub fn backward(y: &[f32], inv_std: &[f32], g: &[f32], d: usize, gx: &mut [f32]) {
     let fits = y.len() == g.len() && y.len() == gx.len() && y.len() == inv_std.len() * d;
     assert!(fits, "layer_norm: y {}, g {}, gx {}, {} rows of {d}", y.len(), g.len(), gx.len(), inv_std.len());
-    if !is_worth_sharing(y.len(), 200) {
+    if !shares(y.len(), 200) {
         return backward_rows(active(), y, inv_std, g, d, gx);
     }
     let rows = SPAN.div_ceil(d);

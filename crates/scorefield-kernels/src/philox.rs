@@ -10,7 +10,7 @@
 
 use crate::dispatch::{Simd, active, simd};
 use crate::elementary::{ln, sin_cos_turns};
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// One stream of random numbers.
@@ -96,7 +96,7 @@ fn fill(rows: Rows, s: Stream, first_row: u64, cols: usize, out: &mut [f32]) {
         return;
     }
     assert!(cols > 0 && out.len().is_multiple_of(cols), "{} numbers are no whole number of rows of {cols}", out.len());
-    if !is_worth_sharing(out.len(), 600) {
+    if !shares(out.len(), 600) {
         return rows(active(), s, first_row, cols, out);
     }
     let span = SPAN.div_ceil(cols);

@@ -5,7 +5,7 @@
 
 use crate::dispatch::{active, simd};
 use crate::lanes::sum2;
-use crate::share::{SPAN, is_worth_sharing};
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
 /// `y` `[n, d]` = `a`·`p` − `b`·`q`; `a` and `b` are `[n, d]`, `p` and `q` `[n]`.
@@ -15,7 +15,7 @@ use rayon::prelude::*;
 pub fn blend(a: &[f32], p: &[f32], b: &[f32], q: &[f32], d: usize, y: &mut [f32]) {
     let fits = a.len() == y.len() && b.len() == y.len() && p.len() * d == y.len() && p.len() == q.len();
     assert!(fits, "blend: a {}, b {}, y {}, {} and {} rows of {d}", a.len(), b.len(), y.len(), p.len(), q.len());
-    if !is_worth_sharing(y.len(), 100) {
+    if !shares(y.len(), 100) {
         return blend_rows(active(), a, p, b, q, d, y);
     }
     let rows = SPAN.div_ceil(d);
@@ -30,7 +30,7 @@ pub fn blend(a: &[f32], p: &[f32], b: &[f32], q: &[f32], d: usize, y: &mut [f32]
 /// If the lengths do not fit.
 pub fn scale(a: &[f32], p: &[f32], d: usize, y: &mut [f32]) {
     assert!(a.len() == y.len() && p.len() * d == y.len(), "scale: a {}, y {}, {} rows of {d}", a.len(), y.len(), p.len());
-    if !is_worth_sharing(y.len(), 80) {
+    if !shares(y.len(), 80) {
         return scale_rows(active(), a, p, d, y);
     }
     let rows = SPAN.div_ceil(d);
@@ -49,7 +49,7 @@ pub fn weighted_squares(s: &[f32], t: &[f32], w: &[f32], d: usize, y: &mut [f32]
     if d == 0 {
         return y.fill(0.0);
     }
-    if !is_worth_sharing(s.len(), 80) {
+    if !shares(s.len(), 80) {
         return weighted_squares_rows(active(), s, t, w, d, y);
     }
     let rows = SPAN.div_ceil(d);

@@ -15,9 +15,13 @@ pub(crate) const SPAN: usize = 1 << 14;
 /// training step is a fraction of it.
 const ATTENTION: Duration = Duration::from_micros(400);
 
-/// Whether `numbers` that take about `picoseconds` each are enough work for several threads.
-pub(crate) const fn is_worth_sharing(numbers: usize, picoseconds: usize) -> bool {
-    numbers > SPAN && numbers.saturating_mul(picoseconds) > 20_000_000
+/// Whether `numbers` that take about `picoseconds` each are enough work for several threads; if so, those of the pool [`attend`].
+pub(crate) fn shares(numbers: usize, picoseconds: usize) -> bool {
+    let worth = numbers > SPAN && numbers.saturating_mul(picoseconds) > 20_000_000;
+    if worth {
+        attend();
+    }
+    worth
 }
 
 /// Nanoseconds on a clock of our own until which threads attend.

@@ -2,6 +2,7 @@
 
 use super::Activation;
 use super::enter::Entry;
+use crate::share::attend;
 
 /// Group norm over (h, w, c/groups) of each image, without parameters of its own (Wu & He 2018).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,9 +101,13 @@ impl Layer {
         }
     }
 
-    /// Whether n images are enough work for several threads.
+    /// Whether n images are enough work for several threads; if so, those of the pool attend.
     pub(super) fn is_shared(&self, n: usize) -> bool {
-        n * self.result() * self.kernel * self.kernel * self.channels > super::SHARED
+        let shared = n * self.result() * self.kernel * self.kernel * self.channels > super::SHARED;
+        if shared {
+            attend();
+        }
+        shared
     }
 
     /// # Panics

@@ -7,6 +7,7 @@
 mod affine;
 mod ahead;
 mod backward;
+mod beside;
 mod chain;
 mod convolution;
 mod direct;
@@ -22,6 +23,7 @@ mod winograd;
 
 pub use crate::mlp::Activation;
 pub use backward::{Gradients, Wanted, backward};
+pub use beside::{beside, part};
 pub use forward::forward;
 pub use layer::{Inputs, Layer, Norm, Size};
 pub use normalise::{Plan, normalise, normalise_backward};

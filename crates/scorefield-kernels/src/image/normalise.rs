@@ -9,7 +9,7 @@ use super::layer::of_image;
 use super::{Activation, Norm, Wanted, uninit};
 use crate::dispatch::active;
 use crate::matrix::scratch;
-use crate::share::is_worth_sharing;
+use crate::share::shares;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
@@ -71,7 +71,7 @@ pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f
     // SAFETY: the images make up all of y, and each is written.
     unsafe {
         uninit::vector(x.len(), |y| {
-            if is_worth_sharing(x.len(), 500) {
+            if shares(x.len(), 500) {
                 let images = y.par_chunks_mut(size).enumerate();
                 images.for_each_init(|| Affine::new(channels), |affine, (i, y)| image(affine, i, y));
             } else {
@@ -114,7 +114,7 @@ pub fn normalise_backward(
             (i, Gradient { output: Some(&g[i * size..][..size]), x: gx.next(), scale, offset })
         });
         let gradients: Vec<_> = gradients.collect();
-        if is_worth_sharing(x.len(), 700) {
+        if shares(x.len(), 700) {
             gradients.into_par_iter().for_each_init(|| Affine::new(channels), |affine, (i, to)| image(affine, i, to));
         } else {
             let mut affine = Affine::new(channels);

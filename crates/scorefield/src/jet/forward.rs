@@ -9,7 +9,7 @@
 //! The value is computed once a point, whatever M is.
 
 use super::{Function, Value};
-use crate::tensor::{EPSILON, Tensor, for_each_direction, layer_norm, times_rows};
+use crate::tensor::{EPSILON, Tensor, beside, for_each_direction, layer_norm, times_rows};
 
 /// How many derivatives a jet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,10 +141,10 @@ impl Value for Jet {
     fn concat(parts: Vec<Self>) -> Self {
         let order = parts[0].order;
         let curved = parts.iter().any(|p| p.second.is_some());
-        let second = curved
-            .then(|| Tensor::cat(parts.iter().map(|p| p.second.clone().unwrap_or_else(|| p.first.zeros_like())).collect(), 1));
-        let primal = Tensor::cat(parts.iter().map(|p| p.primal.clone()).collect(), 1);
-        Self { primal, first: Tensor::cat(parts.into_iter().map(|p| p.first).collect(), 1), second, order }
+        let second =
+            curved.then(|| beside(parts.iter().map(|p| p.second.clone().unwrap_or_else(|| p.first.zeros_like())).collect()));
+        let primal = beside(parts.iter().map(|p| p.primal.clone()).collect());
+        Self { primal, first: beside(parts.into_iter().map(|p| p.first).collect()), second, order }
     }
 
     /// y = c/s with c = x − mean x and s² = mean c² + ε; with a = mean(y·ċ) = ṡ:

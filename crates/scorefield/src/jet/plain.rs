@@ -2,7 +2,9 @@
 
 use super::{Function, Layer, Value, composite, convolution};
 use crate::net::Linear;
-use crate::tensor::{Activation, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, image_layer, layer_norm};
+use crate::tensor::{
+    Activation, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, beside, image_layer, layer_norm,
+};
 
 impl Value for Tensor<2> {
     fn primal(&self) -> &Tensor<2> {
@@ -34,7 +36,7 @@ impl Value for Tensor<2> {
     }
 
     fn concat(parts: Vec<Self>) -> Self {
-        Tensor::cat(parts, 1)
+        beside(parts)
     }
 
     fn layer_norm(self) -> Self {

@@ -5,6 +5,7 @@
 mod accelerator;
 mod adamw;
 mod attention;
+mod beside;
 mod device;
 mod directions;
 mod fused;
@@ -17,6 +18,7 @@ mod rows;
 
 pub use adamw::{AdamStep, Gradient, adam_step, average, sum_of_squares};
 pub use attention::attention;
+pub use beside::beside;
 pub use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use device::{device, device_name, devices, is_cpu};
 pub use directions::{by_point, for_each_direction, row_dots, times_rows, unit_vectors};

@@ -9,7 +9,7 @@ use crate::matrix::lanes::{Lanes, Plain, panel_width, registers};
 use crate::matrix::pack::Panels;
 use crate::matrix::product::product;
 use crate::matrix::rows::{Rows, RowsMut};
-use crate::share::is_worth_sharing;
+use crate::share::shares;
 use rayon::prelude::*;
 
 /// What a number of U or Ū costs to transform, in picoseconds.
@@ -63,7 +63,7 @@ impl<'a> Weights<'a> {
             transform(simd, filters, first, panel.min(width - first), into);
         };
         let used = &mut space[..POINTS * (inner * width + 16 * width.div_ceil(panel))];
-        if is_worth_sharing(used.len(), PICOSECONDS) {
+        if shares(used.len(), PICOSECONDS) {
             used.par_chunks_mut(size).enumerate().for_each(fill);
         } else {
             used.chunks_mut(size).enumerate().for_each(fill);
@@ -106,7 +106,7 @@ pub(crate) fn weight_gradient(simd: Simd, du: &[f32], c_in: usize, c_out: usize,
     assert!(du.len() == POINTS * inner * width && gw.len() == 9 * c_in * c_out, "{} of {c_out}×{c_in} filters", gw.len());
     let size = 16 * 9 * c_in;
     let fill = |(i, gw): (usize, &mut [f32])| sixteen_gradients(simd, du, 16 * i, width, c_in, gw);
-    if is_worth_sharing(du.len(), PICOSECONDS) {
+    if shares(du.len(), PICOSECONDS) {
         gw.par_chunks_mut(size).enumerate().for_each(fill);
     } else {
         gw.chunks_mut(size).enumerate().for_each(fill);
