@@ -25,6 +25,7 @@ mod matrix;
 pub mod memory;
 pub mod mixture;
 pub mod mlp;
+pub mod muon;
 pub mod philox;
 mod pointwise;
 pub mod rows;

@@ -72,6 +72,7 @@ pub(super) fn steady(lr: f64, clip: f64, ema: &[f64]) -> TrainConfig {
         lr_final: 1.0,
         beta1: 0.9,
         beta2: 0.999,
+        muon: None,
         eps: 1e-8,
         weight_decay: 0.0,
         clip,

@@ -126,6 +126,7 @@ impl Classifier {
                 lr: config.lr * (1.0 - step as f64 / config.steps as f64),
                 beta1: 0.9,
                 beta2: 0.99,
+                muon: None,
                 eps: 1e-8,
                 weight_decay: config.weight_decay,
                 clip: 0.0,

@@ -5,7 +5,7 @@
 
 use super::centre::{MEASURED_ROWS, centred, check_scales, measure};
 use super::raw::Switch;
-use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, OnNan as RawOnNan, Standardise as RawStandardise};
+use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, OnNan as RawOnNan, Optimizer, Standardise as RawStandardise};
 use super::weights::{About, UNIT_VALUES};
 use super::{Recipe, Resolved, Value};
 use crate::data::{self, Dataset, Dequantise, First, Origin, Source, Standardise, Standardised};
@@ -381,6 +381,7 @@ fn config(recipe: &Recipe) -> TrainConfig {
         lr_final: t.lr_final,
         beta1: t.beta1,
         beta2: t.beta2,
+        muon: (t.optimizer == Optimizer::Muon).then_some(t.momentum),
         eps: t.eps,
         weight_decay: t.weight_decay,
         clip: t.clip,

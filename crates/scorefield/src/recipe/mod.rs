@@ -42,7 +42,9 @@ pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
 pub use learn::{Learned, learn};
 pub use loss_curve::{LossCurve, loss_curve};
 pub use origin::Origin;
-pub use raw::{Data, Decay, Dequantise, Named, Net, Objective, OnNan, RawRecipe, Schedule, Standardise, Switch, Train};
+pub use raw::{
+    Data, Decay, Dequantise, Named, Net, Objective, OnNan, Optimizer, RawRecipe, Schedule, Standardise, Switch, Train,
+};
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
 pub use target::{Target, TrainedModel};
 pub use value::Value;

@@ -116,13 +116,17 @@ pub struct Train {
     pub decay: Decay,
     /// Where it ends, as a fraction of `lr`.
     pub lr_final: f64,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// Muon's decay of the momentum.
+    pub momentum: f64,
     /// AdamW's decay of the first moment.
     pub beta1: f64,
     /// AdamW's decay of the second moment.
     pub beta2: f64,
     /// AdamW's ε.
     pub eps: f64,
-    /// AdamW's decoupled weight decay.
+    /// Decoupled weight decay.
     pub weight_decay: f64,
     /// The largest global gradient norm; 0 turns clipping off.
     pub clip: f64,
@@ -182,6 +186,8 @@ impl Default for RawRecipe {
                 warmup: 200,
                 decay: Decay::Cosine,
                 lr_final: 0.0,
+                optimizer: Optimizer::Adamw,
+                momentum: 0.95,
                 beta1: 0.9,
                 beta2: 0.999,
                 eps: 1e-8,
@@ -255,6 +261,16 @@ words! {
         Cosine = "cosine",
         /// It does not.
         Constant = "constant",
+    }
+}
+
+words! {
+    /// What turns gradients into steps.
+    Optimizer {
+        /// AdamW for all parameters.
+        Adamw = "adamw",
+        /// Muon for those that are matrices, AdamW for the rest.
+        Muon = "muon",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table of settings: key, kind and range, what may change on `--resume`, and one line of explanation each.
 
-use super::raw::{Decay, Dequantise, OnNan, RawRecipe, Standardise, Switch};
+use super::raw::{Decay, Dequantise, OnNan, Optimizer, RawRecipe, Standardise, Switch};
 use super::value::{Field, Value};
 use crate::objective::Law;
 
@@ -226,10 +226,17 @@ pub static SETTINGS: &[Setting] = &[
     setting!(train.warmup, Kind::Count(0, MOST_STEPS), Fixed, "steps over which the learning rate rises from 0"),
     setting!(train.decay, Kind::Word(Decay::WORDS), Fixed, "how the learning rate falls after warm-up"),
     setting!(train.lr_final, Kind::Number(Range::UpToOne), Fixed, "where it ends, as a fraction of lr"),
+    setting!(
+        train.optimizer,
+        Kind::Word(Optimizer::WORDS),
+        Fixed,
+        "what turns gradients into steps: AdamW, or Muon where a parameter is a matrix"
+    ),
+    setting!(train.momentum, Kind::Number(Range::BelowOne), Fixed, "Muon's decay of the momentum"),
     setting!(train.beta1, Kind::Number(Range::BelowOne), Fixed, "AdamW's decay of the first moment"),
     setting!(train.beta2, Kind::Number(Range::BelowOne), Fixed, "AdamW's decay of the second moment"),
     setting!(train.eps, Kind::Number(Range::Positive), Fixed, "AdamW's epsilon"),
-    setting!(train.weight_decay, Kind::Number(Range::NotNegative), Fixed, "AdamW's decoupled weight decay"),
+    setting!(train.weight_decay, Kind::Number(Range::NotNegative), Fixed, "decoupled weight decay"),
     setting!(train.clip, Kind::Number(Range::NotNegative), Fixed, "largest global gradient norm; 0 turns clipping off"),
     setting!(train.ema, Kind::Numbers(Range::AtLeastOne), Fixed, "half-lives of the weight averages, in steps"),
     setting!(

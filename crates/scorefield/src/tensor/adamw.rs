@@ -32,9 +32,9 @@ impl AdamStep {
 }
 
 /// A parameter's gradient, flat `[k]`, on its way from [`sum_of_squares`] to [`adam_step`].
-pub struct Gradient(Where);
+pub struct Gradient(pub(super) Where);
 
-enum Where {
+pub(super) enum Where {
     Host(Vec<f32>),
     Device(Box<Tensor<1>>),
 }
@@ -93,11 +93,11 @@ pub fn sum_of_squares(g: Tensor<1>) -> (f64, Gradient) {
     }
 }
 
-fn owned(t: Tensor<1>) -> Vec<f32> {
+pub(super) fn owned(t: Tensor<1>) -> Vec<f32> {
     super::numbers(t)
 }
 
-fn given_back(values: Vec<f32>, device: &Device) -> Tensor<1> {
+pub(super) fn given_back(values: Vec<f32>, device: &Device) -> Tensor<1> {
     let n = values.len();
     Tensor::from_data(TensorData::new(values, [n]), device)
 }

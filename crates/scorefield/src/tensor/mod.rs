@@ -13,6 +13,7 @@ mod gradient;
 mod image;
 mod image_layer;
 mod layers;
+mod muon;
 mod perceptron;
 mod rows;
 
@@ -28,6 +29,7 @@ pub use gradient::{gradients, leaf};
 pub use image::{Image, Window, correlate};
 pub use image_layer::{LayerPlan, NormPlan, SizePlan, Weights, image_layer};
 pub use layers::Layers;
+pub use muon::{MuonMatrix, MuonStep, muon_step};
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};
 pub use rows::{blend, weighted_squares};
 

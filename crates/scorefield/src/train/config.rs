@@ -43,6 +43,8 @@ pub struct TrainConfig {
     pub weight_decay: f64,
     /// Largest norm of the whole gradient; larger ones are scaled down to it. 0: no limit.
     pub clip: f64,
+    /// Muon's decay of the momentum, if it moves the parameters that are matrices; AdamW moves the rest.
+    pub muon: Option<f64>,
     /// Half-lives, in steps, of the exponential averages of the weights; the first is the one used by default.
     pub ema: Vec<f64>,
     /// What is done about a step whose loss or gradient is not finite.
@@ -95,6 +97,7 @@ mod tests {
             lr_final: 0.1,
             beta1: 0.9,
             beta2: 0.99,
+            muon: None,
             eps: 1e-8,
             weight_decay: 0.0,
             clip: 1.0,

@@ -183,6 +183,7 @@ mod tests {
             lr_final: 0.0,
             beta1: 0.9,
             beta2: 0.99,
+            muon: None,
             eps: 1e-8,
             weight_decay: 0.0,
             clip: 1.0,

@@ -109,6 +109,7 @@ impl TrainState {
             lr: config.rate(self.step),
             beta1: config.beta1,
             beta2: config.beta2,
+            muon: config.muon,
             eps: config.eps,
             weight_decay: config.weight_decay,
             clip: config.clip,
