@@ -5,9 +5,10 @@
     python3 bench/mnist.py judge SAMPLES.npy --classifier classifier.pt      how many are certain, and of which classes
     python3 bench/mnist.py twin --data-dir DIR --minutes 15 -o twin.npy      diffusers' UNet2DModel of the same size, the same loss, AdamW,
                                                                              the same average of weights and sampler
+    python3 bench/mnist.py twin --load twin.pt --levels 40 --churn 40 -o again.npy    draws from it again, with noise on the way
 
 The twin trains with the fastest form that PyTorch has in `run_unet.py` (eager, the fused optimiser) for the given wall-clock minutes, with the
-recipe's settings, draws 1,000 samples by Heun's method and writes them as `[n, 1, 28, 28]` in [0, 1].
+recipe's settings (but for Muon, which PyTorch has for matrices of two dimensions only: AdamW), draws 1,000 samples by Heun's method and writes them as `[n, 1, 28, 28]` in [0, 1].
 """
 import argparse
 import gzip
@@ -106,8 +107,8 @@ def twin(args):
         f = net(z / total, (sigma.flatten() / data).log() / 4).sample
         return data**2 / total**2 * z + sigma * data / total * f
 
-    begun, step = time.perf_counter(), 0
-    seconds = 60 * args.minutes
+    begun, step, loss = time.perf_counter(), 0, None
+    seconds = 0 if args.load else 60 * args.minutes
     while (elapsed := time.perf_counter() - begun) < seconds:
         rate = args.lr * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed / seconds))
         for group in optimiser.param_groups:
@@ -129,6 +130,10 @@ def twin(args):
     with torch.no_grad():
         for p, average in zip(net.parameters(), ema):
             p.copy_(average)
+    if args.load:
+        net.load_state_dict(torch.load(args.load, weights_only=True))
+    else:
+        torch.save(net.state_dict(), pathlib.Path(args.output).with_suffix(".pt"))
     net.eval()
     n, levels, low, high = 1000, args.levels, 0.002 * data / 0.5, 80 * data / 0.5
     ladder = [(high ** (1 / 7) + i / (levels - 1) * (low ** (1 / 7) - high ** (1 / 7))) ** 7 for i in range(levels)] + [0.0]
@@ -137,6 +142,9 @@ def twin(args):
         for rows in torch.arange(n).split(100):
             z = high * torch.randn(len(rows), 1, 28, 28)
             for sigma, below in zip(ladder, ladder[1:]):
+                # Karras et al. 2022, algorithm 2.
+                up = sigma * (1 + min(args.churn / levels, math.sqrt(2) - 1))
+                z, sigma = z + math.sqrt(up**2 - sigma**2) * torch.randn_like(z), up
                 slope = (z - denoise(z, torch.full((len(rows),), sigma))) / sigma
                 euler = z + (below - sigma) * slope
                 if below > 0:
@@ -146,7 +154,7 @@ def twin(args):
             drawn.append(z + 0.5)
     np.save(args.output, torch.cat(drawn).numpy())
     parameters = sum(p.numel() for p in net.parameters())
-    print(json.dumps({"steps": step, "minutes": args.minutes, "parameters": parameters, "batch": args.batch, "loss": loss.item()}))
+    print(json.dumps({"steps": step, "minutes": args.minutes, "parameters": parameters, "batch": args.batch, "loss": loss and loss.item()}))
 
 
 def main():
@@ -165,7 +173,8 @@ def main():
     verb.set_defaults(run=twin)
     verb.add_argument("--data-dir", required=True)
     verb.add_argument("-o", "--output", required=True)
-    for name, value in [("minutes", 15.0), ("lr", 2e-3), ("weight-decay", 0.01), ("ema", 300.0), ("p-mean", -0.6), ("p-std", 1.2)]:
+    verb.add_argument("--load", help="weights that it saved, instead of training")
+    for name, value in [("minutes", 15.0), ("lr", 2e-3), ("weight-decay", 0.01), ("ema", 300.0), ("p-mean", -0.6), ("p-std", 1.2), ("churn", 0.0)]:
         verb.add_argument(f"--{name}", type=float, default=value)
     for name, value in [("width", 32), ("depth", 1), ("batch", 32), ("levels", 18), ("seed", 0)]:
         verb.add_argument(f"--{name}", type=int, default=value)
