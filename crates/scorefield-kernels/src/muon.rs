@@ -6,7 +6,7 @@
 //!
 //! The factor 0.2·√max(r, k) gives the step the size that AdamW's has (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4), so both
 //! take the same η and λ. O comes from five steps of the quintic iteration X ← (a + b·XXᵀ + c·(XXᵀ)²)·X from X = N/‖N‖, whose coefficients bring
-//! singular values from 10⁻³ to 1 into [0.68, 1.13], which is near enough. Every factor is a polynomial in A = XXᵀ, so all that is iterated is
+//! singular values from 0.002 to 1 into [0.68, 1.21], which is near enough. Every factor is a polynomial in A = XXᵀ, so all that is iterated is
 //! the small Q, A ← PAP and Q ← QP with P = a + bA + cA², and the two products with X come before and after.
 
 use crate::dispatch::{Simd, active};
@@ -224,7 +224,7 @@ mod tests {
         orthogonalise(&mut x, rows, cols);
         for (i, row) in x.chunks_exact(cols).enumerate() {
             for (j, x) in row.iter().enumerate() {
-                let near = if j == (7 * i + 3) % cols { (0.68..=1.13).contains(x) } else { x.abs() < 1e-5 };
+                let near = if j == (7 * i + 3) % cols { (0.68..=1.21).contains(x) } else { x.abs() < 1e-5 };
                 assert!(near, "{i}, {j}: {x}");
             }
         }
