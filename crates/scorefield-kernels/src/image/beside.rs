@@ -17,7 +17,7 @@ pub fn beside(a: (&[f32], usize), b: (&[f32], usize)) -> Vec<f32> {
     let ((a, p), (b, q)) = (a, b);
     let fits = p > 0 && q > 0 && a.len().is_multiple_of(p) && b.len() == a.len() / p * q;
     assert!(fits, "beside: {} numbers by {p} and {} by {q}", a.len(), b.len());
-    let join = |((a, b), y): ((&[f32], &[f32]), &mut [MaybeUninit<f32>])| {
+    let join = |a: &[f32], b: &[f32], y: &mut [MaybeUninit<f32>]| {
         for ((a, b), y) in a.chunks_exact(p).zip(b.chunks_exact(q)).zip(y.chunks_exact_mut(p + q)) {
             y[..p].write_copy_of_slice(a);
             y[p..].write_copy_of_slice(b);
@@ -29,9 +29,9 @@ pub fn beside(a: (&[f32], usize), b: (&[f32], usize)) -> Vec<f32> {
             if shares(y.len(), PICOSECONDS) {
                 let pixels = SPAN.div_ceil(p + q);
                 let given = a.par_chunks(pixels * p).zip(b.par_chunks(pixels * q));
-                given.zip(y.par_chunks_mut(pixels * (p + q))).for_each(join);
+                given.zip(y.par_chunks_mut(pixels * (p + q))).for_each(|((a, b), y)| join(a, b, y));
             } else {
-                join(((a, b), y));
+                join(a, b, y);
             }
         })
     }

@@ -10,8 +10,8 @@ use crate::data::{EventShape, Standardise};
 use crate::error::{Error, Result};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Precondition};
-use crate::run::{Array, Checkpoint, CheckpointFiles, NamedTensor, TensorReader, Tensors};
-use crate::tensor::{Device, vector};
+use crate::run::{Array, Checkpoint, CheckpointFiles, NamedTensor, Numbers, TensorReader, Tensors};
+use crate::tensor::{Device, Tensor, numbers, vector};
 use crate::train::{Held, Snapshot, SnapshotBest};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -47,6 +47,13 @@ pub(super) fn write_snapshot<T>(
         ema: &Tensors::new(averages.chain(best).chain(about()), &beside_ema)?,
         optimizer: &Tensors::new(arrays(String::new(), &snapshot.optimizer).chain([Array::from(&window)]), &BTreeMap::new())?,
     })
+}
+
+/// Numbers of a device are fetched when they are written.
+impl Numbers for Tensor<1> {
+    fn numbers(&self) -> Cow<'_, [f32]> {
+        Cow::Owned(numbers(self.clone()))
+    }
 }
 
 fn arrays(prefix: String, held: &[Held]) -> impl Iterator<Item = Array<'_>> {

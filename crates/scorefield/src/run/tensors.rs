@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 
 use super::tensor_reader::TensorReader;
 use crate::error::{Error, Result};
-use crate::tensor::{Tensor, numbers};
 
 /// The largest header that is read, in bytes; the format itself allows 100 MB.
 pub(super) const MAX_HEADER_BYTES: u64 = 16 << 20;
@@ -45,12 +44,6 @@ pub trait Numbers {
 impl Numbers for Vec<f32> {
     fn numbers(&self) -> Cow<'_, [f32]> {
         Cow::Borrowed(self)
-    }
-}
-
-impl Numbers for Tensor<1> {
-    fn numbers(&self) -> Cow<'_, [f32]> {
-        Cow::Owned(numbers(self.clone()))
     }
 }
 
