@@ -18,9 +18,9 @@ use crate::share::shares;
 use rayon::prelude::*;
 
 /// a, b and c of the quintic (Jordan et al. 2024).
-const QUINTIC: [f32; 3] = [3.4445, -4.7750, 2.0315];
+pub const QUINTIC: [f32; 3] = [3.4445, -4.7750, 2.0315];
 /// How often it is applied.
-const ITERATIONS: usize = 5;
+pub const ITERATIONS: usize = 5;
 /// The root mean square of AdamW's steps, about, as a fraction of the learning rate.
 const ADAMW_SIZE: f32 = 0.2;
 /// Columns of a packed matrix are a multiple of this.

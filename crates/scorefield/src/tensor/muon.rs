@@ -8,9 +8,6 @@ use scorefield_kernels::muon as kernel;
 
 pub use kernel::Hyper as MuonStep;
 
-/// a, b and c of the quintic, and how often it is applied.
-const QUINTIC: ([f32; 3], usize) = ([3.4445, -4.7750, 2.0315], 5);
-
 /// A parameter `[rows, cols]`, flat, with its gradient and its momentum.
 pub struct MuonMatrix {
     /// Rows: outputs.
@@ -49,8 +46,8 @@ fn composed(p: Tensor<1>, g: Tensor<1>, m: Tensor<1>, rows: usize, cols: usize, 
     let size = direction.clone().powi_scalar(2).sum().sqrt().reshape([1, 1]);
     // Zeros stay zeros.
     let mut x = direction / (size + f32::MIN_POSITIVE);
-    let ([a, b, c], times) = QUINTIC;
-    for _ in 0..times {
+    let [a, b, c] = kernel::QUINTIC;
+    for _ in 0..kernel::ITERATIONS {
         let gram = x.clone().matmul(x.clone().transpose());
         let factor = gram.clone() * b + gram.clone().matmul(gram) * c;
         x = x.clone() * a + factor.matmul(x);
