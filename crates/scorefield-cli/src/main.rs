@@ -4,6 +4,7 @@ mod args;
 mod chains;
 mod command;
 mod gathered;
+mod guide;
 mod interrupt;
 mod level;
 mod output;

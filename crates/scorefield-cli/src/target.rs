@@ -4,16 +4,16 @@ use std::path::Path;
 
 use scorefield::density::DENSITIES;
 use scorefield::error::Result;
-use scorefield::recipe::{IMPORTED, Target};
+use scorefield::recipe::{IMPORTED, Pick, Target};
 
 use crate::session::Session;
 
-/// Opens a target, a model with the weight average of half-life `ema` (the run's first if `None`).
+/// Opens a target, a model with the weights that `pick` says.
 ///
 /// # Errors
 /// As [`Target::open`]; the bare name of a density gets the hint that it lacks its prefix.
-pub fn open(spec: &str, ema: Option<f64>, session: &Session) -> Result<Target> {
-    let target = Target::open_average(spec, ema, session.device()).map_err(|e| {
+pub fn open(spec: &str, pick: impl Into<Pick>, session: &Session) -> Result<Target> {
+    let target = Target::open_picked(spec, pick.into(), session.device()).map_err(|e| {
         let density = DENSITIES.iter().find(|d| d.name == spec || d.aliases.contains(&spec));
         match density {
             Some(density) if !Path::new(spec).exists() => e.with_hint(format!("did you mean density:{}?", density.name)),

@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use scorefield_kernels::image::{self, Activation, Inputs, Layer, Norm, Plan, Size, Wanted};
+use scorefield_kernels::image::{self, Activation, Inputs, Layer, Norm, Plan, Precision, Size, Wanted};
 use scorefield_kernels::philox::{self, Stream};
 
 fn main() {
@@ -33,6 +33,7 @@ fn filters(side: usize, channels: usize, outputs: usize) -> Layer {
         activation: Some(Activation::Silu),
         size: Size::Same,
         factor: 1.0,
+        precision: Precision::F32,
     }
 }
 

@@ -4,7 +4,7 @@ use scorefield::density;
 use scorefield::diagnostic::{Question, fisher};
 use scorefield::noise::Gaussian;
 use scorefield::objective::{Law, Projection};
-use scorefield::recipe::{Layers, Origin, Target, train_new};
+use scorefield::recipe::{Layers, Origin, Pick, Target, train_new};
 use scorefield::tensor::Device;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn training_learns_the_exact_score_of_a_correlated_gaussian() {
     train_new(layers(&settings).build().unwrap(), &run, &device, &mut ()).unwrap();
     let target = Target::open(run.to_str().unwrap(), &device).unwrap();
     let p = density::mixture("gaussian").unwrap();
-    let other = Target::open_average(run.to_str().unwrap(), Some(5.0), &device).unwrap();
+    let other = Target::open_picked(run.to_str().unwrap(), Pick::Average(5.0), &device).unwrap();
     let divergence = |target: &Target, sigma: f64, n: usize| {
         let question = Question {
             estimator: "explicit".to_owned(),
@@ -45,7 +45,7 @@ fn training_learns_the_exact_score_of_a_correlated_gaussian() {
         fisher(target.score(), &p.clone().held_out(), &question).unwrap().relative_fisher_divergence.unwrap()
     };
     assert!(divergence(&other, 1.0, 500) != divergence(&target, 1.0, 500), "two averages of one run are not the same weights");
-    assert!(Target::open_average(run.to_str().unwrap(), Some(7.0), &device).is_err());
+    assert!(Target::open_picked(run.to_str().unwrap(), Pick::Average(7.0), &device).is_err());
     for sigma in [0.5, 1.0, 3.0] {
         let divergence = divergence(&target, sigma, 2000);
         // The untrained model ignores the correlation: about 0.1. A wrong sign or a missing factor would be above 1.

@@ -49,7 +49,7 @@ pub const FLOORS: &[&[&str]] = &[
 const APART: &[(&str, &[&str])] = &[
     ("data", &["tensor"]),
     ("noise", &["tensor"]),
-    ("posterior", &["tensor"]),
+    ("posterior", &["data", "density", "noise"]),
     ("plot", &["tensor", "score", "data", "model"]),
     ("report", &["tensor", "score", "data", "model"]),
     ("run", &["tensor", "model", "net", "train"]),

@@ -12,6 +12,7 @@ use scorefield::error::{Error, Result};
 use scorefield::plot::metadata;
 
 use crate::args::{Cli, Verb};
+use crate::guide::Guide;
 use crate::output::{Answer, Verdict};
 use crate::record::SELF;
 use crate::session::Session;
@@ -192,13 +193,22 @@ impl Written {
             e.with_hint(hint)
         };
         let found = target::open(spec, half_life, session).map_err(missing)?.hash();
-        if found != hash {
-            let short = |hash: &str| hash.chars().take(12).collect::<String>();
-            let (was, is) = (short(hash), short(&found));
-            let problem = format!("it was made by another model: {spec} was {was}… then and is {is}… now");
-            return Err(Error::file(&self.file, problem));
+        self.check_hash("model", spec, hash, &found)?;
+        let named = self.arguments.iter().position(|a| a == "--guide").and_then(|i| self.arguments.get(i + 1));
+        if let Some(hash) = self.get("guide") {
+            let found = Guide::target(named.map(String::as_str), spec, session).map_err(missing)?.hash();
+            self.check_hash("guide", named.map_or(spec, String::as_str), hash, &found)?;
         }
         Ok(())
+    }
+
+    fn check_hash(&self, what: &str, spec: &str, hash: &str, found: &str) -> Result<()> {
+        if found == hash {
+            return Ok(());
+        }
+        let short = |hash: &str| hash.chars().take(12).collect::<String>();
+        let (was, is) = (short(hash), short(found));
+        Err(Error::file(&self.file, format!("it was made by another {what}: {spec} was {was}… then and is {is}… now")))
     }
 
     /// What may be the reason of a difference.

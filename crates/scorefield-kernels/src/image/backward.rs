@@ -216,6 +216,8 @@ impl Pass<'_> {
                         leave::bias_gradient(simd, g, factor, &mut work, front(&mut bias, outputs));
                     }
                 }
+                way.round(a);
+                way.round(dg);
                 let da = needs_input.then(|| &mut da[..input.frame.len()]);
                 let Some(da) = way.backward(images, a, dg, transpose, da, sum) else { continue };
                 for (i, affine) in affines[..images].iter_mut().enumerate() {

@@ -5,8 +5,10 @@
 
 use super::direct::Direct;
 use super::enter::Place;
-use super::{Frame, Layer, winograd};
+use super::{Frame, Layer, Precision, winograd};
 use crate::dispatch::Simd;
+use crate::matrix::pairs::{Dots, round};
+use std::borrow::Cow;
 
 /// The convolution of one layer.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,12 @@ use Convolution::Winograd;
 
 impl Convolution {
     pub(super) fn new(simd: Simd, layer: Layer) -> Self {
-        let Layer { kernel, stride, before, after, channels, outputs, .. } = layer;
+        let Layer { kernel, stride, before, after, channels, outputs, precision, .. } = layer;
+        // Twice the speed of f32, where there are instructions for it, is more than Winograd's way saves.
+        let pairs = Dots::of(simd).filter(|_| precision == Precision::Bf16);
+        if let Some(direct) = pairs.and_then(|dots| Direct::in_pairs(simd, layer, dots)) {
+            return Self::Direct(direct);
+        }
         let (height, width) = layer.middle();
         // 36 multiplications a tile of 4×4 outputs, some of them past the image, against 9 an output; and the transforms.
         let saves = 36 * height.div_ceil(4) * width.div_ceil(4) <= 9 * height * width / 2;
@@ -46,7 +53,13 @@ impl Convolution {
     }
 
     pub(super) fn direct(simd: Simd, layer: Layer) -> Self {
-        Self::Direct(Direct { simd, layer })
+        Self::Direct(Direct::new(simd, layer))
+    }
+
+    /// Whether its factors are to be rounded to bfloat16 beforehand: where they are asked for and the products do not round themselves.
+    pub(super) fn rounds(&self) -> bool {
+        let by_itself = matches!(self, Self::Direct(Direct { dots: Some(_), .. }));
+        self.layer().precision == Precision::Bf16 && !by_itself
     }
 
     fn layer(&self) -> &Layer {
@@ -151,8 +164,30 @@ impl Convolution {
         }
     }
 
+    fn rounded<'w>(&self, w: &'w [f32]) -> Cow<'w, [f32]> {
+        let mut w = Cow::Borrowed(w);
+        if self.rounds() {
+            round(self.simd(), w.to_mut());
+        }
+        w
+    }
+
+    fn simd(&self) -> Simd {
+        match self {
+            Self::Direct(Direct { simd, .. }) | Winograd(simd, _) => *simd,
+        }
+    }
+
+    /// Rounds numbers of a frame, where that is to be done.
+    pub(super) fn round(&self, numbers: &mut [f32]) {
+        if self.rounds() {
+            round(self.simd(), numbers);
+        }
+    }
+
     /// Packs the weights for [`forward`](Self::forward).
     pub(super) fn pack<'a>(&self, w: &[f32], space: &'a mut [f32]) -> Packed<'a> {
+        let w = &*self.rounded(w);
         match *self {
             Self::Direct(direct) => {
                 direct.pack(w, space);
@@ -166,6 +201,7 @@ impl Convolution {
 
     /// Packs the weights for [`backward`](Self::backward).
     pub(super) fn pack_transpose<'a>(&self, w: &[f32], space: &'a mut [f32]) -> Packed<'a> {
+        let w = &*self.rounded(w);
         match *self {
             Self::Direct(direct) => {
                 direct.pack_transpose(w, space);

@@ -66,6 +66,7 @@ impl Block<'_> {
                 affine.set(simd, x, norm, of_image(inputs.scale, at, channels), of_image(inputs.offset, at, channels));
                 enter::enter(simd, entry, &affine, x, channels, place, i, row, a);
             }
+            way.round(a);
             way.forward(images, a, packed, out);
             let wide = way.wide();
             let sums = out.chunks_exact(result / outputs * wide);

@@ -22,6 +22,16 @@ pub enum Size {
     Double,
 }
 
+/// What the factors of a convolution's products are rounded to; sums are f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// They are f32.
+    #[default]
+    F32,
+    /// bfloat16, which processors with dot products of it multiply at twice the rate. Others round as well, and gain nothing.
+    Bf16,
+}
+
 impl Size {
     pub(super) fn times(self) -> usize {
         match self {
@@ -59,6 +69,8 @@ pub struct Layer {
     pub size: Size,
     /// What everything is multiplied by.
     pub factor: f32,
+    /// Of the convolution, forward and backward.
+    pub precision: Precision,
 }
 
 impl Layer {

@@ -25,7 +25,7 @@ pub use crate::mlp::Activation;
 pub use backward::{Gradients, Wanted, backward};
 pub use beside::{beside, part};
 pub use forward::forward;
-pub use layer::{Inputs, Layer, Norm, Size};
+pub use layer::{Inputs, Layer, Norm, Precision, Size};
 pub use normalise::{Plan, normalise, normalise_backward};
 
 use std::ops::Range;

@@ -40,6 +40,21 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(crate) struct Zmm(__m512);
 
+    impl Zmm {
+        /// `c` + `self`·`b` in pairs of bfloat16.
+        ///
+        /// # Safety
+        /// The processor has AVX512-BF16.
+        #[inline(always)]
+        pub(crate) unsafe fn pairs_multiply_add(self, b: Self, c: Self) -> Self {
+            // SAFETY: the caller promises it; every bit pattern is a register of pairs.
+            unsafe {
+                let pairs = |x: Self| std::mem::transmute::<__m512, __m512bh>(x.0);
+                Self(_mm512_dpbf16_ps(c.0, pairs(self), pairs(b)))
+            }
+        }
+    }
+
     // SAFETY (of each block): the trait's callers promise AVX-512F, and memory for `WIDTH` numbers behind pointers.
     impl Lanes for Zmm {
         const WIDTH: usize = 16;
@@ -235,6 +250,11 @@ impl Plain {
     #[inline(always)]
     fn zip(self, b: Self, f: impl Fn(f32, f32) -> f32) -> Self {
         Self(std::array::from_fn(|i| f(self.0[i], b.0[i])))
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self, f: impl Fn(u32) -> u32) -> Self {
+        Self(self.0.map(|x| f32::from_bits(f(x.to_bits()))))
     }
 }
 

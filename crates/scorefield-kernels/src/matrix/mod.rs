@@ -7,6 +7,7 @@ pub(crate) mod dots;
 pub(crate) mod lanes;
 pub(crate) mod outer;
 pub(crate) mod pack;
+pub(crate) mod pairs;
 pub(crate) mod product;
 pub(crate) mod rows;
 pub(crate) mod scratch;

@@ -87,5 +87,6 @@ fn plan(layer: &Layer, weights: &Weights, activation: Option<Activation>) -> Lay
         activation,
         size: if upsample { SizePlan::Double } else { SizePlan::Same },
         factor,
+        precision: crate::tensor::Precision::F32,
     }
 }

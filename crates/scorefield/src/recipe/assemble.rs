@@ -386,6 +386,7 @@ fn config(recipe: &Recipe) -> TrainConfig {
         weight_decay: t.weight_decay,
         clip: t.clip,
         ema: t.ema.clone(),
+        guide: t.guide,
         on_nan: match t.on_nan {
             RawOnNan::Stop => OnNan::Stop,
             RawOnNan::Skip => OnNan::Skip,

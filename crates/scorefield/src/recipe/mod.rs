@@ -14,6 +14,7 @@ mod check;
 mod differences;
 mod file;
 mod flow;
+mod guide;
 mod imported;
 mod job;
 mod layers;
@@ -36,6 +37,7 @@ pub use check::Recipe;
 pub use differences::{Difference, differences};
 pub use file::MAX_RECIPE_BYTES;
 pub(crate) use file::read_text;
+pub use guide::guided;
 pub(crate) use imported::{Foreign, write_foreign};
 pub use job::{Plan, Trained, plan, train_new, train_resumed};
 pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
@@ -46,6 +48,6 @@ pub use raw::{
     Data, Decay, Dequantise, Named, Net, Objective, OnNan, Optimizer, RawRecipe, Schedule, Standardise, Switch, Train,
 };
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
-pub use target::{Target, TrainedModel};
+pub use target::{Pick, Target, TrainedModel};
 pub use value::Value;
 pub(crate) use weights::About;

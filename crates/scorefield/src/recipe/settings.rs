@@ -240,6 +240,12 @@ pub static SETTINGS: &[Setting] = &[
     setting!(train.clip, Kind::Number(Range::NotNegative), Fixed, "largest global gradient norm; 0 turns clipping off"),
     setting!(train.ema, Kind::Numbers(Range::AtLeastOne), Fixed, "half-lives of the weight averages, in steps"),
     setting!(
+        train.guide,
+        Kind::Number(Range::BelowOne),
+        Fixed,
+        "the part of the steps after which averaged weights are kept for `sample --guidance`; 0: none"
+    ),
+    setting!(
         train.on_nan,
         Kind::Word(OnNan::WORDS),
         MayChange,

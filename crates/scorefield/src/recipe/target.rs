@@ -42,6 +42,25 @@ pub struct TrainedModel {
     pub warnings: Vec<String>,
 }
 
+/// Which of the weights that a run keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Pick {
+    /// Those of the lowest held-out loss, where one was watched; the recipe's first average otherwise.
+    #[default]
+    Usual,
+    /// The average of this half-life, in steps.
+    Average(f64),
+    /// The first average as it was early in training: a guide.
+    Early,
+}
+
+/// By the half-life of an average, where one is named.
+impl From<Option<f64>> for Pick {
+    fn from(half_life: Option<f64>) -> Self {
+        half_life.map_or(Self::Usual, Self::Average)
+    }
+}
+
 /// Something with a score.
 pub enum Target {
     /// A run folder's model.
@@ -61,18 +80,23 @@ impl Target {
     /// # Errors
     /// A folder that is not a run or has no complete checkpoint, weights that do not fit the recipe, an unknown density.
     pub fn open(spec: &str, device: &Device) -> Result<Self> {
-        Self::open_average(spec, None, device)
+        Self::open_picked(spec, Pick::Usual, device)
     }
 
-    /// As [`Target::open`], with the weight average of half-life `half_life` steps; `None`: the recipe's first.
+    /// As [`Target::open`], with other weights of the run.
     ///
     /// # Errors
-    /// As [`Target::open`]; besides, an average that the run does not keep, or one asked of a density.
-    pub fn open_average(spec: &str, half_life: Option<f64>, device: &Device) -> Result<Self> {
-        match (spec.strip_prefix("density:"), half_life) {
-            (Some(name), None) => Ok(Self::Exact { name: spec.to_owned(), density: density::open(name)? }),
-            (Some(_), Some(_)) => Err(Error::setting("--ema", "a trained model: a density has no weights to average", spec)),
-            (None, _) => Ok(Self::Trained(Box::new(TrainedModel::open(Path::new(spec), half_life, device)?))),
+    /// As [`Target::open`]; besides, weights that the run does not keep, or some asked of a density.
+    pub fn open_picked(spec: &str, pick: Pick, device: &Device) -> Result<Self> {
+        match (spec.strip_prefix("density:"), pick) {
+            (Some(name), Pick::Usual) => Ok(Self::Exact { name: spec.to_owned(), density: density::open(name)? }),
+            (Some(_), Pick::Average(_)) => {
+                Err(Error::setting("--ema", "a trained model: a density has no weights to average", spec))
+            }
+            (Some(_), Pick::Early) => {
+                Err(Error::setting("--guidance", "a --guide beside it: a density has no early weights", spec))
+            }
+            (None, _) => Ok(Self::Trained(Box::new(TrainedModel::open(Path::new(spec), pick, device)?))),
         }
     }
 
@@ -300,30 +324,32 @@ impl TrainedModel {
         assemble::net_settings(&self.recipe)
     }
 
-    /// Loads the averaged weights of the newest complete checkpoint: the average of half-life `half_life`, or the recipe's first.
+    /// Loads averaged weights of the newest complete checkpoint.
     ///
     /// # Errors
-    /// A folder that is not a run or has no complete checkpoint; weights that are damaged or do not fit the recipe; an average that
+    /// A folder that is not a run or has no complete checkpoint; weights that are damaged or do not fit the recipe; some that
     /// the run does not keep.
-    pub fn open(path: &Path, half_life: Option<f64>, device: &Device) -> Result<Self> {
+    pub fn open(path: &Path, pick: Pick, device: &Device) -> Result<Self> {
         let folder = RunFolder::open(path)?;
         let found = folder.latest()?;
         let recipe = Layers::new().recipe_file(folder.recipe_path())?.build()?.check()?;
         let kept = &recipe.train.ema;
-        let average = match half_life {
-            None => 0,
-            Some(h) => kept.iter().position(|k| *k == h).ok_or_else(|| {
-                let kept: Vec<String> = kept.iter().map(f64::to_string).collect();
-                Error::setting("--ema", format!("a half-life that the run keeps: {}", kept.join(", ")), h)
-            })?,
-        };
         let name = "ema.safetensors";
         let mut file = found.checkpoint.tensors(name)?;
         let about = weights::read_about(&mut file)?;
-        let best = weights::best_of(&file).filter(|_| half_life.is_none());
-        let prefix = match best {
-            Some(_) => weights::BEST.to_owned(),
-            None => weights::prefix(average, kept[average]),
+        let prefix = match pick {
+            Pick::Usual if weights::best_of(&file).is_some() => weights::BEST.to_owned(),
+            Pick::Usual => weights::prefix(0, kept[0]),
+            Pick::Average(h) => kept.iter().position(|k| *k == h).map(|i| weights::prefix(i, h)).ok_or_else(|| {
+                let kept: Vec<String> = kept.iter().map(f64::to_string).collect();
+                Error::setting("--ema", format!("a half-life that the run keeps: {}", kept.join(", ")), h)
+            })?,
+            Pick::Early if weights::early_of(&file).is_some() => weights::EARLY.to_owned(),
+            Pick::Early => {
+                let expected = "a --guide beside it, or a run that keeps early weights";
+                return Err(Error::setting("--guidance", expected, format!("{} without any", path.display()))
+                    .with_hint("train with --guide 0.125 keeps those of an eighth of the steps"));
+            }
         };
         let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;
         let precondition = Precondition { regime: schedule.regime(), ..about.precondition };

@@ -3,7 +3,7 @@
 //! `model.safetensors` and `ema.safetensors` hold the network's parameters by name, and what a model needs besides to be used without
 //! its data: `data.mean`, `data.sigma_data` and, for tables, `standardise.mean` and `standardise.std`; the event shape and the columns are
 //! metadata, and so are, for models from elsewhere, the `conditioning` and the `values` of black and white. The first average has the plain names; further ones are prefixed `half-life-H/`, and the weights of the lowest held-out loss, where
-//! one is watched, `best/`.
+//! one is watched, `best/`; early ones, where they are kept to guide samples, `early/`.
 
 use super::assemble::Assembled;
 use crate::data::{EventShape, Standardise};
@@ -22,6 +22,9 @@ const WINDOW: &str = "window.loss";
 pub(super) const BEST: &str = "best/";
 const BEST_STEP: &str = "best.step";
 const BEST_LOSS: &str = "best.held_out_loss";
+/// The same of early weights.
+pub(super) const EARLY: &str = "early/";
+const EARLY_STEP: &str = "early.step";
 
 /// Hands the three tensor files of a snapshot's checkpoint to `save`; the weights stay where they are until they are written.
 pub(super) fn write_snapshot<T>(
@@ -36,15 +39,19 @@ pub(super) fn write_snapshot<T>(
         beside_ema.insert(BEST_STEP.to_owned(), best.step.to_string());
         beside_ema.insert(BEST_LOSS.to_owned(), best.loss.to_string());
     }
+    if let Some((step, _)) = &snapshot.early {
+        beside_ema.insert(EARLY_STEP.to_owned(), step.to_string());
+    }
     let about = || about.iter().map(Array::from);
     let best = snapshot.best.iter().flat_map(|best| arrays(BEST.to_owned(), &best.model));
+    let early = snapshot.early.iter().flat_map(|(_, held)| arrays(EARLY.to_owned(), held));
     let averages = snapshot.averages.iter().enumerate();
     let averages = averages.flat_map(|(i, (half_life, held))| arrays(prefix(i, *half_life), held));
     // The unfinished window of the loss is an f64 and a count; 16-bit pieces carry their bits exactly.
     let window = tensor(WINDOW, &[8], window_to_numbers(snapshot.window));
     save(CheckpointFiles {
         model: &Tensors::new(arrays(String::new(), &snapshot.model).chain(about()), &beside)?,
-        ema: &Tensors::new(averages.chain(best).chain(about()), &beside_ema)?,
+        ema: &Tensors::new(averages.chain(best).chain(early).chain(about()), &beside_ema)?,
         optimizer: &Tensors::new(arrays(String::new(), &snapshot.optimizer).chain([Array::from(&window)]), &BTreeMap::new())?,
     })
 }
@@ -70,6 +77,7 @@ pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64], device:
     let averages = half_lives.iter().enumerate().map(|(i, h)| Ok((*h, held(&mut ema, &prefix(i, *h), device)?)));
     let averages = averages.collect::<Result<_>>()?;
     let best = best_of(&ema).map(|(step, loss)| Ok(SnapshotBest { step, loss, model: held(&mut ema, BEST, device)? }));
+    let early = early_of(&ema).map(|step| Ok((step, held(&mut ema, EARLY, device)?)));
     Ok(Snapshot {
         step: checkpoint.state.step,
         window: window.unwrap_or((0.0, 0)),
@@ -77,6 +85,7 @@ pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64], device:
         averages,
         optimizer: held(&mut optimizer, "", device)?,
         best: best.transpose()?,
+        early: early.transpose()?,
     })
 }
 
@@ -84,6 +93,11 @@ pub(super) fn read_snapshot(checkpoint: &Checkpoint, half_lives: &[f64], device:
 pub(super) fn best_of(ema: &TensorReader<File>) -> Option<(u64, f64)> {
     let read = |name: &str| ema.metadata().get(name);
     Some((read(BEST_STEP)?.parse().ok()?, read(BEST_LOSS)?.parse().ok()?))
+}
+
+/// The step of the early weights, if a file of averages has some.
+pub(super) fn early_of(ema: &TensorReader<File>) -> Option<u64> {
+    ema.metadata().get(EARLY_STEP)?.parse().ok()
 }
 
 /// What a weight file says of the data that its model was trained on.

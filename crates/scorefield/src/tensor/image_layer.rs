@@ -15,7 +15,7 @@ use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 use scorefield_kernels::image;
 
-pub use image::{Layer as LayerPlan, Norm as NormPlan, Size as SizePlan};
+pub use image::{Layer as LayerPlan, Norm as NormPlan, Precision, Size as SizePlan};
 
 /// The tensors of a layer of images, none of which depends on the network's input.
 #[derive(Clone, Debug)]

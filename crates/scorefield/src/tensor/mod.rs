@@ -27,7 +27,7 @@ pub(crate) use fused::EPSILON;
 pub use fused::{Activation, activation, add_silu, layer_norm};
 pub use gradient::{gradients, leaf};
 pub use image::{Image, Window, correlate};
-pub use image_layer::{LayerPlan, NormPlan, SizePlan, Weights, image_layer};
+pub use image_layer::{LayerPlan, NormPlan, Precision, SizePlan, Weights, image_layer};
 pub use layers::Layers;
 pub use muon::{MuonMatrix, MuonStep, muon_step};
 pub use perceptron::{Rows, perceptron, perceptron_diagonal};

@@ -13,6 +13,6 @@ pub use adamw::{AdamW, Hyper};
 pub use batches::Batches;
 pub use config::{Decay, OnNan, TrainConfig};
 pub use fit::{Checkpoint, LogRecord, Outcome, Task, train};
-pub use state::{Average, Held, Named, Snapshot, SnapshotBest, TrainState};
+pub use state::{Average, Early, Held, Named, Snapshot, SnapshotBest, TrainState};
 pub use step::{Slope, Step, gradient};
 pub use validation::{Best, Validation};

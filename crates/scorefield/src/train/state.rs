@@ -37,6 +37,17 @@ pub struct TrainState {
     pub window: (f64, u64),
     /// The weights of the lowest held-out loss, where one is measured.
     pub best: Option<Best>,
+    /// The first average as it was early in training, where it is kept.
+    pub early: Option<Early>,
+}
+
+/// Weights that had been trained for less: what autoguidance leads away from (Karras et al. 2024).
+#[derive(Clone, Debug)]
+pub struct Early {
+    /// Steps they had been trained for.
+    pub step: u64,
+    /// The weights, flat, in visiting order.
+    pub values: Vec<Tensor<1>>,
 }
 
 /// The weights of the lowest held-out loss, by name.
@@ -65,6 +76,8 @@ pub struct Snapshot {
     pub optimizer: Vec<Held>,
     /// The weights of the lowest held-out loss, where one is measured.
     pub best: Option<SnapshotBest>,
+    /// Early weights, where they are kept, and the step that they are of.
+    pub early: Option<(u64, Vec<Held>)>,
 }
 
 impl Snapshot {
@@ -80,7 +93,8 @@ impl Snapshot {
     pub(crate) fn plain(&self) -> Vec<(String, Vec<f32>)> {
         let averages = self.averages.iter().flat_map(|(_, held)| held);
         let best = self.best.iter().flat_map(|best| &best.model);
-        let all = self.model.iter().chain(averages).chain(&self.optimizer).chain(best);
+        let early = self.early.iter().flat_map(|(_, held)| held);
+        let all = self.model.iter().chain(averages).chain(&self.optimizer).chain(best).chain(early);
         all.map(|(name, _, values)| (name.clone(), numbers(values.clone()))).collect()
     }
 }
@@ -92,7 +106,7 @@ impl TrainState {
         model.net().visit(&mut |_, p| values.push(p.flat().inner()));
         let optimizer = AdamW::new(model.net_mut());
         let averages = half_lives.iter().map(|h| Average { half_life: *h, values: values.clone() }).collect();
-        Self { model, optimizer, averages, step: 0, window: (0.0, 0), best: None }
+        Self { model, optimizer, averages, step: 0, window: (0.0, 0), best: None, early: None }
     }
 
     /// Counts a step that changes nothing, because its loss was not finite.
@@ -138,6 +152,13 @@ impl TrainState {
         self.best = Some(Best { step: self.step, loss, values: self.averages[0].values.clone() });
     }
 
+    /// Keeps the first average as early weights, once, from step `from` on.
+    pub(super) fn keep_early(&mut self, from: u64) {
+        if self.step >= from && self.early.is_none() {
+            self.early = Some(Early { step: self.step, values: self.averages[0].values.clone() });
+        }
+    }
+
     /// Everything by name.
     pub fn snapshot(&self) -> Snapshot {
         let mut model: Vec<Held> = Vec::new();
@@ -150,7 +171,8 @@ impl TrainState {
         optimizer.extend(named("second.", &self.optimizer.second));
         let averages = self.averages.iter().map(|a| (a.half_life, named("", &a.values))).collect();
         let best = self.best.as_ref().map(|b| SnapshotBest { step: b.step, loss: b.loss, model: named("", &b.values) });
-        Snapshot { step: self.step, window: self.window, averages, optimizer, best, model }
+        let early = self.early.as_ref().map(|early| (early.step, named("", &early.values)));
+        Snapshot { step: self.step, window: self.window, averages, optimizer, best, early, model }
     }
 
     /// Takes over a snapshot of the same network and the same half-lives, on the same device.
@@ -180,6 +202,10 @@ impl TrainState {
         }
         self.best = match &snapshot.best {
             Some(best) => Some(Best { step: best.step, loss: best.loss, values: load(&best.model, "")? }),
+            None => None,
+        };
+        self.early = match &snapshot.early {
+            Some((step, held)) => Some(Early { step: *step, values: load(held, "")? }),
             None => None,
         };
         Ok(())

@@ -4,6 +4,7 @@ use scorefield::diagnostic::chains::{Draws, stein_of_chains};
 use scorefield::error::{Error, Result};
 use scorefield::recipe::Target;
 use scorefield::sample::{Asked, Draw, Kept, Kind, Tuned, tune, tune_ladder};
+use scorefield::score::ScoreJvp;
 
 use super::Sample;
 use crate::chains::Chains;
@@ -12,7 +13,14 @@ use crate::session::Session;
 use crate::sink;
 
 /// What `--epsilon auto` finds, for samplers that do not find their step themselves.
-pub(super) fn tuned(args: &Sample, target: &Target, sampler: &str, asked: &Asked, request: &Draw) -> Result<Option<Tuned>> {
+pub(super) fn tuned(
+    args: &Sample,
+    target: &Target,
+    score: &dyn ScoreJvp,
+    sampler: &str,
+    asked: &Asked,
+    request: &Draw,
+) -> Result<Option<Tuned>> {
     if !args.asked.is_auto() || ADAPTING.contains(&sampler) {
         return Ok(None);
     }
@@ -25,9 +33,9 @@ pub(super) fn tuned(args: &Sample, target: &Target, sampler: &str, asked: &Asked
     };
     if kind == Kind::Annealed {
         let levels = target.sampler(Some(sampler), asked)?.1.sampler.levels();
-        return tune_ladder(target.score(), &levels, request).map(Some);
+        return tune_ladder(score, &levels, request).map(Some);
     }
-    tune(target.score(), kind, asked.sigma.unwrap_or(target.sigma_range().0), request).map(Some)
+    tune(score, kind, asked.sigma.unwrap_or(target.sigma_range().0), request).map(Some)
 }
 
 /// What helps chains that are far from having mixed, and those that nearly have.
@@ -43,12 +51,13 @@ pub(super) fn look(
     mut draws: Draws,
     steps: (usize, usize),
     target: &Target,
+    score: &dyn ScoreJvp,
     sigma: f64,
     n: usize,
     seconds: f64,
 ) -> Result<Chains> {
     // Undefined of chains that never moved, and of those that are not finite.
-    let stein = draws.clone().finite().and_then(|(draws, _)| stein_of_chains(&draws, target.score(), sigma)).ok();
+    let stein = draws.clone().finite().and_then(|(draws, _)| stein_of_chains(&draws, score, sigma)).ok();
     if let Some(map) = target.standardise() {
         for row in draws.values.chunks_exact_mut(draws.d) {
             let columns = row.iter_mut().zip(&map.std).zip(&map.mean);

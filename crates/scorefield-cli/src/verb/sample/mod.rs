@@ -18,6 +18,7 @@ use self::chain::{look, tuned};
 use self::set::Set;
 use crate::args::{Offered, SamplerArgs};
 use crate::gathered::{Gathered, Kept};
+use crate::guide::{Field, GuideArgs};
 use crate::output::Answer;
 use crate::session::{Session, variable};
 use crate::sink::Sink;
@@ -30,6 +31,7 @@ Examples:
   scorefield sample runs/moons -n 10000 --from 10000 --seed 7 -o more.npy        ten thousand others
   scorefield sample density:mixture -n 1280 --sampler tempering --start uniform:-8:8
   scorefield sample density:funnel -n 64 --sampler hmc --path 3 --chains-plot funnel
+  scorefield sample runs/mnist -n 100 --guidance 2 -o digits.png                 led away from the run's own early weights
   scorefield sample runs/moons -n 1000 --steps 40 --animate moons.png            the samples on their way
   scorefield sample density:mixture -n 1280 --sampler annealed --sigma-max 20 --sigma-min 1 --levels 10 --start uniform:-8:8
 
@@ -57,6 +59,8 @@ pub struct Sample {
     sampler: Option<String>,
     #[command(flatten)]
     asked: SamplerArgs,
+    #[command(flatten)]
+    guide: GuideArgs,
     /// Of tempering and annealed: measure the ladder of levels, and say where it is too coarse
     #[arg(long, help_heading = "Chains")]
     advise: bool,
@@ -86,6 +90,8 @@ const MOST_ROWS: u64 = 1 << 40;
 /// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption (what was drawn is kept).
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let target = target::open(&args.target, args.ema, session)?;
+    let guide = args.guide.open(&args.target, session)?;
+    let field = Field::new(&target, guide.as_ref())?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
     check_size(args, target.event().len(), sink.as_ref())?;
     let name = args.sampler.clone().or_else(|| variable("SCOREFIELD_SAMPLER"));
@@ -96,11 +102,11 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let mut request = Draw { n: args.n, from: args.from, seed: session.seed(), start, start_sigma: ready.start_sigma };
     args.check_chains(sampler, ready.sampler.kept())?;
     args.check_film(&target)?;
-    let found = tuned(args, &target, sampler, &asked, &request)?;
+    let found = tuned(args, &target, field.score(), sampler, &asked, &request)?;
     let asked = Asked { epsilon: asked.epsilon.or(found.map(|found| found.epsilon)), ..asked };
     let (sampler, ready) = target.sampler(name.as_deref(), &asked)?;
     request.start_sigma = ready.start_sigma;
-    let advice = args.advise.then(|| advise(target.score(), &*ready.sampler, &request)).transpose()?;
+    let advice = args.advise.then(|| advise(field.score(), &*ready.sampler, &request)).transpose()?;
 
     let mut progress = session.progress();
     let mut drawn = Gathered::new(&target, sink.as_ref(), args.n)?;
@@ -111,7 +117,7 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let mut film = args.watch(&*ready.sampler, d, &mut progress);
     let mut trace = Trace::new(course.unwrap_or_default(), args.from, args.n, d, &mut film);
     let (totals, ended) =
-        draw_parts(target.score(), &*ready.sampler, &request, &mut trace, |part, first| drawn.take(&target, &part, first));
+        draw_parts(field.score(), &*ready.sampler, &request, &mut trace, |part, first| drawn.take(&target, &part, first));
     let steps = trace.steps();
     let course = course.map(|_| trace.draws());
     let frames = film.steps();
@@ -122,10 +128,11 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     if !stopped {
         ended?;
     }
-    check_divergence(&drawn, &totals, args, session, &|row| divergence(target.score(), &*ready.sampler, &request, row))?;
+    check_divergence(&drawn, &totals, args, session, &|row| divergence(field.score(), &*ready.sampler, &request, row))?;
     let sigma = totals.sigma;
     let Gathered { kept, moments, modes, diverged, first_diverged } = drawn;
-    let set = Set { args, target: &target, sampler, ready: &ready, totals, seconds, epsilon: asked.epsilon };
+    let set =
+        Set { args, target: &target, guide: guide.as_ref(), sampler, ready: &ready, totals, seconds, epsilon: asked.epsilon };
     match (&sink, kept) {
         (Some(sink), Kept::Points(points)) => set.draw(sink, &points, session)?,
         (_, Kept::File(writer)) => set.finish(*writer, session)?,
@@ -153,7 +160,9 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
             }
             Ok(answer)
         }
-        Some(draws) => args.with_chains(answer, look(draws?, steps, &target, sigma, args.n, seconds)?, &target, session),
+        Some(draws) => {
+            args.with_chains(answer, look(draws?, steps, &target, field.score(), sigma, args.n, seconds)?, &target, session)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use scorefield::sample::{Ready, StepSizes, Totals};
 use scorefield::words;
 
 use super::Sample;
+use crate::guide::Guide;
 use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::Session;
@@ -18,6 +19,7 @@ use crate::statistics::{MANY, ModeWeights, Moments};
 pub(super) struct Set<'a> {
     pub(super) args: &'a Sample,
     pub(super) target: &'a Target,
+    pub(super) guide: Option<&'a Guide>,
     pub(super) sampler: &'static str,
     pub(super) ready: &'a Ready,
     pub(super) totals: Totals,
@@ -73,6 +75,10 @@ impl Set<'_> {
         let record = Record::new("sample", &args.target, self.target, "--out", session);
         let record = record.with("sampler", self.sampler).with("settings", &self.ready.settings).with("start", &args.start);
         let record = record.with("from", args.from).with("n", self.totals.rows).flag("--sampler", self.sampler);
+        let record = match self.guide {
+            Some(guide) => record.with("guide", guide.target.hash()).with("guidance", guide.weight),
+            None => record,
+        };
         // It may have come from the environment.
         let record = match self.epsilon {
             Some(epsilon) => record.flag("--epsilon", epsilon),
@@ -102,7 +108,8 @@ impl Set<'_> {
     pub(super) fn answer(&self, moments: &Moments, modes: Option<ModeWeights>, diverged: u64, first_diverged: &[u64]) -> Answer {
         let (n, d) = (self.totals.rows, self.target.event().len());
         let rate = n as f64 / self.seconds;
-        let evaluations = self.totals.evaluations;
+        // A guide is asked wherever the model is.
+        let evaluations = self.totals.evaluations * if self.guide.is_some() { 2 } else { 1 };
         let mut text = format!(
             "{} samples by {} in {} ({}/s, {evaluations} network evaluations each)\n{}: {}\n",
             words::count(n),
@@ -112,6 +119,9 @@ impl Set<'_> {
             self.sampler,
             self.ready.settings
         );
+        if let Some(guide) = self.guide {
+            text += &format!("led away from the guide with weight {}: sharper than the model, and less varied\n", guide.weight);
+        }
         text += &self.moves();
         text += &moments.text(self.target);
         let mut answer = Answer::default()
@@ -127,6 +137,9 @@ impl Set<'_> {
             .with("diverged", diverged)
             .with("diverged_rows", first_diverged)
             .with("out", &self.args.out);
+        if let Some(guide) = self.guide {
+            answer = answer.with("guide", guide.target.hash()).with("guidance", guide.weight);
+        }
         if let Some(acceptance) = self.totals.acceptance {
             answer = answer.with("acceptance", acceptance).with("step_sizes", self.totals.step_sizes);
         }

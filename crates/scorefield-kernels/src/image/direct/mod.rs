@@ -11,6 +11,7 @@
 
 mod few;
 mod outer;
+mod pairs;
 mod product;
 mod walk;
 mod weights;
@@ -18,6 +19,8 @@ mod weights;
 use crate::dispatch::Simd;
 use crate::image::{Frame, Layer};
 use crate::matrix::pack::Panels;
+use crate::matrix::pairs::Dots;
+use crate::matrix::scratch;
 use few::FEW;
 use walk::{Extent, Taps, Walk};
 use weights::Order;
@@ -30,6 +33,8 @@ const PAST: usize = 16;
 pub(super) struct Direct {
     pub(super) simd: Simd,
     pub(super) layer: Layer,
+    /// How the products are taken in pairs of bfloat16, if they are: frames, packed and summed numbers stay f32.
+    pub(super) dots: Option<Dots>,
 }
 
 /// The pixels whose row or column is `first`, `first` + s, …, `count` of them, in coordinates of the frame, and the taps that reach them.
@@ -41,6 +46,20 @@ struct Phase {
 }
 
 impl Direct {
+    pub(super) fn new(simd: Simd, layer: Layer) -> Self {
+        Self { simd, layer, dots: None }
+    }
+
+    /// In pairs, where the layer's channels make some.
+    pub(super) fn in_pairs(simd: Simd, layer: Layer, dots: Dots) -> Option<Self> {
+        Self::pairs_up(&layer).then_some(Self { simd, layer, dots: Some(dots) })
+    }
+
+    /// Numbers in one place: of what is packed.
+    fn to_a_place(&self) -> usize {
+        if self.dots.is_some() { 2 } else { 1 }
+    }
+
     /// Where a is kept.
     pub(super) fn frame(&self, images: usize) -> Frame {
         let Layer { before, after, channels, .. } = self.layer;
@@ -65,26 +84,31 @@ impl Direct {
     /// Numbers of the weights, packed.
     pub(super) fn weights_len(&self) -> usize {
         let Layer { channels, outputs, .. } = self.layer;
-        self.taps() * channels * if self.few_outputs() { outputs } else { outputs.next_multiple_of(16) }
+        self.sum_of(channels, outputs, self.few_outputs()) / self.to_a_place()
     }
 
     /// Numbers of their transpose, packed.
     pub(super) fn transpose_len(&self) -> usize {
         let Layer { channels, outputs, .. } = self.layer;
-        self.taps() * outputs * if self.few_channels() { channels } else { channels.next_multiple_of(16) }
+        self.sum_of(outputs, channels, self.few_channels()) / self.to_a_place()
+    }
+
+    /// Numbers of a matrix for each tap.
+    fn sum_of(&self, rows: usize, columns: usize, few: bool) -> usize {
+        self.taps() * rows * if few { columns } else { columns.next_multiple_of(16) }
     }
 
     /// Numbers of what [`accumulate`](Self::accumulate) adds to.
     pub(super) fn sum_len(&self) -> usize {
-        self.weights_len()
+        self.sum_of(self.layer.channels, self.layer.outputs, self.few_outputs())
     }
 
     fn few_outputs(&self) -> bool {
-        self.layer.outputs <= FEW && self.layer.channels.is_multiple_of(16)
+        self.dots.is_none() && self.layer.outputs <= FEW && self.layer.channels.is_multiple_of(16)
     }
 
     fn few_channels(&self) -> bool {
-        self.layer.channels <= FEW && self.layer.outputs.is_multiple_of(16)
+        self.dots.is_none() && self.layer.channels <= FEW && self.layer.outputs.is_multiple_of(16)
     }
 
     fn taps(&self) -> usize {
@@ -99,7 +123,7 @@ impl Direct {
         if self.few_outputs() {
             weights::pack_few(w, &taps, order, into);
         } else {
-            weights::pack(self.simd, w, &taps, order, outputs.next_multiple_of(16), into);
+            self.pack_panels(w, &taps, order, outputs.next_multiple_of(16), into);
         }
     }
 
@@ -113,14 +137,24 @@ impl Direct {
             let (rows, cols) = (self.reached(p), self.reached(q));
             let taps: Vec<usize> = reversed(p, rows).flat_map(|i| reversed(q, cols).map(move |j| i * kernel + j)).collect();
             let columns = if self.few_channels() { channels } else { width };
-            let (part, rest) = std::mem::take(&mut into).split_at_mut(taps.len() * outputs * columns);
+            let (part, rest) = std::mem::take(&mut into).split_at_mut(taps.len() * outputs * columns / self.to_a_place());
             if self.few_channels() {
                 weights::pack_few(w, &taps, order, part);
             } else {
-                weights::pack(self.simd, w, &taps, order, width, part);
+                self.pack_panels(w, &taps, order, width, part);
             }
             into = rest;
         }
+    }
+
+    fn pack_panels(&self, w: &[f32], taps: &[usize], order: Order, width: usize, into: &mut [f32]) {
+        if self.dots.is_none() {
+            return weights::pack(self.simd, w, taps, order, width, into);
+        }
+        scratch::with([2 * into.len()], |[packed]| {
+            weights::pack(self.simd, w, taps, order, width, packed);
+            pairs::pair_rows(self.simd, packed, taps.len() * order.size.0, width, into);
+        });
     }
 
     fn phases(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
@@ -157,6 +191,9 @@ impl Direct {
         let (taps, walk) = self.reading(self.frame(images));
         let (extent, width) = (self.extent(images), self.layer.outputs.next_multiple_of(16));
         let into = Walk::dense(extent, width);
+        if let Some(dots) = self.dots {
+            return self.with_pairs(a, |a| self.product_in_pairs(dots, extent, taps, a, walk, packed, width, out, into));
+        }
         if self.few_outputs() {
             return few::convolve(self.simd, extent, taps, a, walk, packed, self.layer.outputs, out, into);
         }
@@ -165,7 +202,15 @@ impl Direct {
     }
 
     /// `da` `[images, h, w, c_in]`, c_in rounded up to a multiple of 16: the gradient by a, from that in the frame `g`.
-    pub(super) fn backward(&self, images: usize, g: &[f32], mut transpose: &[f32], da: &mut [f32]) {
+    pub(super) fn backward(&self, images: usize, g: &[f32], transpose: &[f32], da: &mut [f32]) {
+        match self.dots {
+            Some(_) => self.with_pairs(&g[..self.gradient_frame(images).0.len()], |g| self.by_phases(images, g, transpose, da)),
+            None => self.by_phases(images, g, transpose, da),
+        }
+    }
+
+    /// The same of `g` as the products read it.
+    fn by_phases(&self, images: usize, g: &[f32], mut transpose: &[f32], da: &mut [f32]) {
         let Layer { before, stride, channels, outputs, .. } = self.layer;
         let ((height, width), (frame, edge)) = (self.layer.middle(), self.gradient_frame(images));
         let (wide, row) = (channels.next_multiple_of(16), frame.width * outputs);
@@ -183,9 +228,11 @@ impl Direct {
             };
             let extent = [images, rows.count, cols.count];
             let columns = if self.few_channels() { channels } else { wide };
-            let (part, rest) = transpose.split_at(taps.len() * columns);
+            let (part, rest) = transpose.split_at(taps.len() * columns / self.to_a_place());
             transpose = rest;
-            if self.few_channels() {
+            if let Some(dots) = self.dots {
+                self.product_in_pairs(dots, extent, taps, g, walk, part, wide, da, into);
+            } else if self.few_channels() {
                 few::convolve(self.simd, extent, taps, g, walk, part, channels, da, into);
             } else {
                 let panels = Panels::new(self.simd, part, taps.len(), wide);
@@ -208,6 +255,9 @@ impl Direct {
                 outer::accumulate(self.simd, self.extent(images), outputs, g, along, a, walk, taps.run, sum);
             }
             return;
+        }
+        if let Some(dots) = self.dots {
+            return self.accumulate_in_pairs(dots, self.extent(images), taps, a, walk, g, along, sum);
         }
         let width = self.layer.outputs.next_multiple_of(16);
         outer::accumulate(self.simd, self.extent(images), taps, a, walk, g, along, width, sum);

@@ -4,6 +4,7 @@
 
 use super::walk::{Extent, Taps, Walk, join};
 use crate::matrix::lanes::{Lanes, registers};
+use crate::matrix::pairs::{Dot, Pair, Single, pairs};
 
 registers! {
     /// `c` `[taps, w]` += Σ over the pixels of the stretches `taps` from `walk` through `a` on, times w numbers from `along` through
@@ -13,7 +14,17 @@ registers! {
     /// If the slices are too short.
     pub(super) fn accumulate(
         extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Walk, w: usize, c: &mut [f32],
-    ) = over_panels, or portable;
+    ) = singles, or portable;
+}
+
+pairs! {
+    /// The same of pairs: `a` and `g` hold the numbers of two pixels in the place of one, and `c` what they are.
+    ///
+    /// # Panics
+    /// As [`accumulate`].
+    pub(super) fn accumulate_pairs(
+        extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Walk, w: usize, c: &mut [f32],
+    ) = in_pairs;
 }
 
 #[allow(clippy::too_many_arguments, reason = "three matrices")]
@@ -33,7 +44,28 @@ fn check(extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Wa
 /// The processor has V's instruction set.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "three matrices")]
-unsafe fn over_panels<V: Lanes>(
+unsafe fn singles<V: Lanes>(extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Walk, w: usize, c: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { over_panels::<V, Single>(extent, taps, a, walk, g, along, w, c) }
+}
+
+/// # Safety
+/// The processor has what [`Pair`] asks for.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "three matrices")]
+unsafe fn in_pairs<V: Lanes>(extent: Extent, taps: Taps, a: &[f32], walk: Walk, g: &[f32], along: Walk, w: usize, c: &mut [f32])
+where
+    Pair: Dot<V>,
+{
+    // SAFETY: as above.
+    unsafe { over_panels::<V, Pair>(extent, taps, a, walk, g, along, w, c) }
+}
+
+/// # Safety
+/// The processor has V's instruction set, and what D asks for.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "three matrices")]
+unsafe fn over_panels<V: Lanes, D: Dot<V>>(
     extent: Extent,
     taps: Taps,
     a: &[f32],
@@ -55,9 +87,9 @@ unsafe fn over_panels<V: Lanes>(
             // SAFETY: `check` found the stretch and w numbers of g at every pixel, and c large enough; `vectors` registers are left.
             unsafe {
                 match vectors {
-                    1 => over_run::<V, 1>(extent, taps.run, a, from, g, along, to, w),
-                    2 => over_run::<V, 2>(extent, taps.run, a, from, g, along, to, w),
-                    _ => over_run::<V, 4>(extent, taps.run, a, from, g, along, to, w),
+                    1 => over_run::<V, D, 1>(extent, taps.run, a, from, g, along, to, w),
+                    2 => over_run::<V, D, 2>(extent, taps.run, a, from, g, along, to, w),
+                    _ => over_run::<V, D, 4>(extent, taps.run, a, from, g, along, to, w),
                 }
             }
         }
@@ -66,10 +98,10 @@ unsafe fn over_panels<V: Lanes>(
 }
 
 /// # Safety
-/// V's instruction set; `run` numbers of `a` and N registers of `g` at each pixel; `run` rows of N registers of `c`, `w` apart.
+/// V's instruction set, and what D asks for; `run` numbers of `a` and N registers of `g` at each pixel; `run` rows of N registers of `c`, `w` apart.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "three matrices")]
-unsafe fn over_run<V: Lanes, const N: usize>(
+unsafe fn over_run<V: Lanes, D: Dot<V>, const N: usize>(
     extent: Extent,
     run: usize,
     a: &[f32],
@@ -87,25 +119,25 @@ unsafe fn over_run<V: Lanes, const N: usize>(
         // SAFETY: at least as many numbers of the stretch are left as the tile has rows.
         unsafe {
             if V::ROWS >= 12 && left >= 12 {
-                tile::<V, 12, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 12, N>(extent, a, walk, g, along, c, w);
                 i += 12;
             } else if V::ROWS >= 8 && left >= 8 {
-                tile::<V, 8, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 8, N>(extent, a, walk, g, along, c, w);
                 i += 8;
             } else if V::ROWS < 8 && left >= 6 {
-                tile::<V, 6, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 6, N>(extent, a, walk, g, along, c, w);
                 i += 6;
             } else if left >= 4 {
-                tile::<V, 4, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 4, N>(extent, a, walk, g, along, c, w);
                 i += 4;
             } else if left == 3 {
-                tile::<V, 3, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 3, N>(extent, a, walk, g, along, c, w);
                 i += 3;
             } else if left >= 2 {
-                tile::<V, 2, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 2, N>(extent, a, walk, g, along, c, w);
                 i += 2;
             } else {
-                tile::<V, 1, N>(extent, a, walk, g, along, c, w);
+                tile::<V, D, 1, N>(extent, a, walk, g, along, c, w);
                 i += 1;
             }
         }
@@ -115,7 +147,7 @@ unsafe fn over_run<V: Lanes, const N: usize>(
 /// # Safety
 /// As for [`over_run`], with M numbers.
 #[inline(always)]
-unsafe fn tile<V: Lanes, const M: usize, const N: usize>(
+unsafe fn tile<V: Lanes, D: Dot<V>, const M: usize, const N: usize>(
     [images, height, width]: Extent,
     a: *const f32,
     walk: Walk,
@@ -144,7 +176,7 @@ unsafe fn tile<V: Lanes, const M: usize, const N: usize>(
                     for (i, row) in sum.iter_mut().enumerate() {
                         let left = V::splat(*a.add(i));
                         for (s, r) in row.iter_mut().zip(right) {
-                            *s = left.multiply_add(r, *s);
+                            *s = D::dot(left, r, *s);
                         }
                     }
                     (a, g) = (a.wrapping_add(walk.pixel), g.wrapping_add(along.pixel));

@@ -7,6 +7,7 @@
 use super::walk::{Extent, Taps, Walk, join};
 use crate::matrix::lanes::{Lanes, registers};
 use crate::matrix::pack::Panels;
+use crate::matrix::pairs::{Dot, Pair, Single, pairs};
 
 registers! {
     /// `to`, of `b`'s width at each pixel of `into`, = the stretches `taps` from each pixel of `walk` through `from` on, times `b`.
@@ -15,7 +16,17 @@ registers! {
     /// If the slices are too short, or `b` has not one row for each number of the stretches.
     pub(super) fn convolve(
         extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &mut [f32], into: Walk,
-    ) = over_panels, or portable;
+    ) = singles, or portable;
+}
+
+pairs! {
+    /// The same of pairs: `from` and `b` hold two numbers in the place of one.
+    ///
+    /// # Panics
+    /// As [`convolve`].
+    pub(super) fn convolve_pairs(
+        extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &mut [f32], into: Walk,
+    ) = in_pairs;
 }
 
 fn check(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &[f32], into: Walk) {
@@ -26,7 +37,34 @@ fn check(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn over_panels<V: Lanes>(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &mut [f32], into: Walk) {
+unsafe fn singles<V: Lanes>(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &mut [f32], into: Walk) {
+    // SAFETY: as above.
+    unsafe { over_panels::<V, Single>(extent, taps, from, walk, b, to, into) }
+}
+
+/// # Safety
+/// The processor has what [`Pair`] asks for.
+#[inline(always)]
+unsafe fn in_pairs<V: Lanes>(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: Panels<'_>, to: &mut [f32], into: Walk)
+where
+    Pair: Dot<V>,
+{
+    // SAFETY: as above.
+    unsafe { over_panels::<V, Pair>(extent, taps, from, walk, b, to, into) }
+}
+
+/// # Safety
+/// The processor has V's instruction set, and what D asks for.
+#[inline(always)]
+unsafe fn over_panels<V: Lanes, D: Dot<V>>(
+    extent: Extent,
+    taps: Taps,
+    from: &[f32],
+    walk: Walk,
+    b: Panels<'_>,
+    to: &mut [f32],
+    into: Walk,
+) {
     check(extent, taps, from, walk, b, to, into);
     let [images, height, width] = join(extent, [walk, into]);
     for (cols, panel) in b.panels() {
@@ -36,9 +74,9 @@ unsafe fn over_panels<V: Lanes>(extent: Extent, taps: Taps, from: &[f32], walk: 
             // has as many registers as the arm says; `join` names the same pixels.
             unsafe {
                 match cols.len() / V::WIDTH {
-                    1 => over_row::<V, 1>(width, taps, a, walk.pixel, panel.as_ptr(), c, into.pixel),
-                    2 => over_row::<V, 2>(width, taps, a, walk.pixel, panel.as_ptr(), c, into.pixel),
-                    4 => over_row::<V, 4>(width, taps, a, walk.pixel, panel.as_ptr(), c, into.pixel),
+                    1 => over_row::<V, D, 1>(width, taps, a, walk.pixel, panel.as_ptr(), c, into.pixel),
+                    2 => over_row::<V, D, 2>(width, taps, a, walk.pixel, panel.as_ptr(), c, into.pixel),
+                    4 => over_row::<V, D, 4>(width, taps, a, walk.pixel, panel.as_ptr(), c, into.pixel),
                     _ => unreachable!("panels have 16 or 32 columns"),
                 }
             }
@@ -47,9 +85,9 @@ unsafe fn over_panels<V: Lanes>(extent: Extent, taps: Taps, from: &[f32], walk: 
 }
 
 /// # Safety
-/// V's instruction set; `width` pixels of `taps` from `a` on and of N registers from `c` on; `b` has `taps.len()` rows of N registers.
+/// V's instruction set, and what D asks for; `width` pixels of `taps` from `a` on and of N registers from `c` on; `b` has `taps.len()` rows of N registers.
 #[inline(always)]
-unsafe fn over_row<V: Lanes, const N: usize>(
+unsafe fn over_row<V: Lanes, D: Dot<V>, const N: usize>(
     width: usize,
     taps: Taps,
     a: *const f32,
@@ -65,26 +103,26 @@ unsafe fn over_row<V: Lanes, const N: usize>(
         // SAFETY: at least as many pixels are left as the tile has.
         unsafe {
             if V::ROWS >= 12 && left >= 12 && left != 14 {
-                tile::<V, 12, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 12, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 12;
             } else if V::ROWS >= 12 && (left == 7 || left == 14) {
                 // Rows of 28, 14 and 7 pixels are common, and a tile of one pixel has too few sums to keep a processor busy.
-                tile::<V, 7, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 7, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 7;
             } else if V::ROWS >= 8 && left >= 8 {
-                tile::<V, 8, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 8, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 8;
             } else if V::ROWS < 8 && left >= 6 {
-                tile::<V, 6, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 6, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 6;
             } else if left >= 4 {
-                tile::<V, 4, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 4, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 4;
             } else if left >= 2 {
-                tile::<V, 2, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 2, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 2;
             } else {
-                tile::<V, 1, N>(taps, from, a_pixel, b, to, c_pixel);
+                tile::<V, D, 1, N>(taps, from, a_pixel, b, to, c_pixel);
                 x += 1;
             }
         }
@@ -94,7 +132,7 @@ unsafe fn over_row<V: Lanes, const N: usize>(
 /// # Safety
 /// As for [`over_row`], with M pixels.
 #[inline(always)]
-unsafe fn tile<V: Lanes, const M: usize, const N: usize>(
+unsafe fn tile<V: Lanes, D: Dot<V>, const M: usize, const N: usize>(
     taps: Taps,
     a: *const f32,
     a_pixel: usize,
@@ -115,7 +153,7 @@ unsafe fn tile<V: Lanes, const M: usize, const N: usize>(
                 for (i, row) in sum.iter_mut().enumerate() {
                     let left = V::splat(*a.add(i * a_pixel + p));
                     for (s, r) in row.iter_mut().zip(right) {
-                        *s = left.multiply_add(r, *s);
+                        *s = D::dot(left, r, *s);
                     }
                 }
                 b = b.add(N * V::WIDTH);

@@ -148,8 +148,21 @@ fn cases() -> impl Strategy<Value = Case> {
         let size = if double { Size::Double } else { Size::Same };
         let height = height.max(3);
         let width = width.max(3);
-        let layer =
-            Layer { height, width, channels, outputs, kernel, stride, before, after, norm, activation, size, factor: 0.75 };
+        let layer = Layer {
+            height,
+            width,
+            channels,
+            outputs,
+            kernel,
+            stride,
+            before,
+            after,
+            norm,
+            activation,
+            size,
+            factor: 0.75,
+            precision: Precision::F32,
+        };
         Case::new(layer, n, of, residual, step)
     })
 }
@@ -196,6 +209,7 @@ fn large(channels: usize, outputs: usize, kernel: usize, stride: usize) -> Case 
         activation: Some(Activation::Silu),
         size: Size::Double,
         factor: 0.5,
+        precision: Precision::F32,
     };
     Case::new(layer, 21, [For::All, For::Each, For::All], true, 5)
 }

@@ -4,7 +4,7 @@
 //! therefore show more than the peak.
 
 use super::{Row, normals};
-use scorefield_kernels::image::{self, Activation, Inputs, Layer, Norm, Size, Wanted};
+use scorefield_kernels::image::{self, Activation, Inputs, Layer, Norm, Precision, Size, Wanted};
 use std::hint::black_box;
 
 /// What stands in front of a convolution.
@@ -45,6 +45,7 @@ fn layer(side: usize, channels: usize, outputs: usize, kernel: usize, stride: us
         activation: None,
         size: Size::Same,
         factor: 1.0,
+        precision: Precision::F32,
     }
 }
 

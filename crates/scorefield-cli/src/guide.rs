@@ -1,0 +1,85 @@
+//! `--guide` and `--guidance`: a worse model of the same data, to be led away from.
+
+use clap::Args;
+use scorefield::error::Result;
+use scorefield::posterior::Guided;
+use scorefield::recipe::{Pick, Target, guided};
+use scorefield::score::ScoreJvp;
+
+use crate::session::Session;
+use crate::target;
+
+/// See the head of this file.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Guidance")]
+pub struct GuideArgs {
+    /// Lead samples away from a worse model of the same data: another run, smaller or trained for less, or a density [default: with --guidance, the
+    /// run's own early weights]
+    #[arg(long, value_name = "RUN|density:…")]
+    guide: Option<String>,
+    /// How far: 1 is the model itself, 2 goes as far again as it is from the guide: sharper, less varied [default: with --guide, 2]
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    guidance: Option<f64>,
+}
+
+/// How far where nothing is said.
+const USUAL: f64 = 2.0;
+
+impl GuideArgs {
+    /// Opens the guide of the target that `spec` stands for.
+    ///
+    /// # Errors
+    /// A guide that cannot be opened, a run without early weights.
+    pub fn open(&self, spec: &str, session: &Session) -> Result<Option<Guide>> {
+        if self.guide.is_none() && self.guidance.is_none() {
+            return Ok(None);
+        }
+        let target = Guide::target(self.guide.as_deref(), spec, session)?;
+        Ok(Some(Guide { target, weight: self.guidance.unwrap_or(USUAL) }))
+    }
+}
+
+/// A guide, and how far samples are led away from it.
+pub struct Guide {
+    pub target: Target,
+    pub weight: f64,
+}
+
+impl Guide {
+    /// What `named` stands for, or else the early weights of the run that was opened as `spec`.
+    ///
+    /// # Errors
+    /// A guide that cannot be opened.
+    pub fn target(named: Option<&str>, spec: &str, session: &Session) -> Result<Target> {
+        match named {
+            Some(named) => target::open(named, Pick::Usual, session),
+            None => target::open(spec, Pick::Early, session),
+        }
+    }
+}
+
+/// What is sampled.
+pub enum Field<'a> {
+    Alone(&'a dyn ScoreJvp),
+    Guided(Guided<'a>),
+}
+
+impl<'a> Field<'a> {
+    /// The score of `target`, led away from that of `guide`.
+    ///
+    /// # Errors
+    /// A guide that does not fit.
+    pub fn new(target: &'a Target, guide: Option<&'a Guide>) -> Result<Self> {
+        Ok(match guide {
+            None => Self::Alone(target.score()),
+            Some(guide) => Self::Guided(guided(target, &guide.target, guide.weight)?),
+        })
+    }
+
+    pub fn score(&self) -> &dyn ScoreJvp {
+        match self {
+            Self::Alone(score) => *score,
+            Self::Guided(guided) => guided,
+        }
+    }
+}
