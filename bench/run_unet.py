@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES, metavar="CASE", help=f"of: {', '.join(CASES)}")
     parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=FORMS, metavar="FORM", help=f"of: {', '.join(FORMS)}")
     parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS, metavar="P", help=f"of: {', '.join(PRECISIONS)}")
+    parser.add_argument("--ours", default="f32", choices=("f32", "bf16"), help="what scorefield's convolutions multiply")
     parser.add_argument("--rounds", type=int, default=5, help="at least 5 for figures that are to be quoted")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long a form is timed in each round; five steps at least")
     parser.add_argument("--out", type=Path, default=default_file("unet"))
@@ -41,7 +42,7 @@ def main() -> int:
     for case in options.cases:
         commands = peer_commands(case, options)
         if options.scorefield != "none":
-            commands[OURS] = [options.scorefield, "bench", "--only", "unet", "--case", case, "--seconds", str(options.seconds), "--json"]
+            commands[OURS] = [options.scorefield, "bench", "--only", "unet", "--case", case, "--seconds", str(options.seconds), "--precision", options.ours, "--json"]
         measured[case] = rounds(case, commands, options.rounds, CASES[case].parameters)
         print(table(case, measured[case]), flush=True)
         # What is measured is not lost with a case that comes later.

@@ -130,6 +130,35 @@ fn numbers_out_of_range_are_named() {
 }
 
 #[test]
+fn guides_that_do_not_fit_are_refused() {
+    let at = folder();
+    small_run(at.path(), "run");
+    small_run_with(at.path(), "clean", &["--schedule", "single", "--sigma", "0", "--objective", "implicit"]);
+    fs::write(at.path().join("t.csv"), "a,b\n1,20\n3,41\n-1,30\n0,25\n").unwrap();
+    let table = ["train", "t.csv", "--width", "8", "--depth", "1", "--batch", "4", "--steps", "2", "--out", "table", "--quiet"];
+    assert!(scorefield(at.path(), &table).status.success());
+    let sample = |more: &[&'static str]| [&["sample", "run", "-n", "5", "-o", "x.npy"][..], more].concat();
+    refused(at.path(), &sample(&["--guidance", "2"]), &["--guidance", "--guide", "early weights", "run"]);
+    refused(at.path(), &sample(&["--guide", "density:gaussian", "--guidance", "-1"]), &["--guidance", "-1"]);
+    refused(at.path(), &sample(&["--guide", "density:gaussian", "--guidance", "nan"]), &["--guidance", "NaN"]);
+    refused(at.path(), &sample(&["--guide", "density:funnel"]), &["--guide", "[2]", "[10]"]);
+    refused(at.path(), &sample(&["--guide", "table"]), &["--guide", "standardised"]);
+    refused(at.path(), &sample(&["--guide", "clean"]), &["--guide", "gaussian noise", "no noise"]);
+    refused(at.path(), &sample(&["--guide", "none"]), &["none"]);
+    refused(at.path(), &["sample", "density:mixture", "-n", "5", "--guidance", "2"], &["--guidance", "density"]);
+    refused(at.path(), &["train", "toy:rings", "--out", "new", "--guide", "1"], &["guide", "below 1"]);
+}
+
+#[test]
+fn bf16_is_for_convolutions() {
+    let at = folder();
+    refused(at.path(), &["train", "toy:rings", "--out", "new", "--precision", "bf16"], &["--precision", "bf16", "mlp"]);
+    refused(at.path(), &["train", "digits", "--out", "new", "--precision", "fp16"], &["precision", "f32", "bf16", "fp16"]);
+    refused(at.path(), &["bench", "--only", "mlp", "--precision", "bf16"], &["--precision", "--only unet"]);
+    refused(at.path(), &["bench", "--only", "unet", "--precision", "bf17"], &["--precision", "bf17", "bf16"]);
+}
+
+#[test]
 fn names_that_do_not_exist_come_with_the_nearest_one() {
     let at = folder();
     refused(at.path(), &["train", "toy:two-mons", "--out", "run"], &["two-moons"]);

@@ -25,7 +25,23 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, said: &[&str]) {
 }
 
 fn small_run(folder: &Path, name: &str, seed: &str) {
-    let small = ["--width", "8", "--depth", "1", "--embedding", "4", "--batch", "8", "--steps", "2", "--quiet", "--seed", seed];
+    let small = [
+        "--width",
+        "8",
+        "--depth",
+        "1",
+        "--embedding",
+        "4",
+        "--batch",
+        "8",
+        "--steps",
+        "2",
+        "--guide",
+        "0.5",
+        "--quiet",
+        "--seed",
+        seed,
+    ];
     run(folder, &[&["train", "toy:rings", "--out", name][..], &small].concat());
 }
 
@@ -37,6 +53,7 @@ fn what_sample_score_and_denoise_write_is_made_again_bit_for_bit() {
     let at = tempfile::tempdir().unwrap();
     let at = at.path();
     small_run(at, "run", "1");
+    small_run(at, "other", "2");
     fs::write(at.join("ring.toml"), RING).unwrap();
     fs::write(at.join("p.csv"), "a,b\n1,2\n3,4\n-0.5,1\n").unwrap();
     let ladder = ["--sigma-max", "20", "--sigma-min", "1", "--levels", "4", "--steps", "3", "--no-denoise", "-o", "c.parquet"];
@@ -61,6 +78,8 @@ fn what_sample_score_and_denoise_write_is_made_again_bit_for_bit() {
         ("z.npy", &["encode", "density:mixture", "p.csv", "-o", "z.npy"]),
         ("n.png", &["decode", "density:mixture", "z.npy", "--interpolate", "4", "-o", "n.png"]),
         ("o.npy", &["sample", "density:mixture", "-n", "9", "--sampler", "heun", "--sigmas", "20,5,1,0", "-o", "o.npy"]),
+        ("q.npy", &["sample", "run", "-n", "9", "--steps", "3", "--guidance", "3", "-o", "q.npy"]),
+        ("r.npy", &["sample", "run", "-n", "9", "--steps", "3", "--guide", "other", "-o", "r.npy"]),
     ];
     for (file, arguments) in made {
         run(at, arguments);
@@ -68,6 +87,9 @@ fn what_sample_score_and_denoise_write_is_made_again_bit_for_bit() {
         assert_eq!(again["equal"], true, "{file}: {again}");
         assert_eq!(again["bytes"], fs::metadata(at.join(file)).unwrap().len());
     }
+    let drawn = |file: &str| fs::read(at.join(file)).unwrap();
+    run(at, &["sample", "run", "-n", "9", "--steps", "3", "-o", "alone.npy"]);
+    assert!(drawn("q.npy") != drawn("alone.npy") && drawn("r.npy") != drawn("alone.npy") && drawn("q.npy") != drawn("r.npy"));
     // With a copy, also of the record beside a table.
     run(at, &["reproduce", "b.csv", "-o", "copy.csv"]);
     for (a, b) in [("b.csv", "copy.csv"), ("b.csv.json", "copy.csv.json")] {
@@ -91,6 +113,12 @@ fn what_cannot_be_made_again_is_said_in_one_line() {
     run(at, &["sample", "run", "-n", "10", "--steps", "3", "-o", "a.npy"]);
     run(at, &["sample", "density:ring.toml", "-n", "10", "--steps", "3", "-o", "b.png"]);
     run(at, &["score", "density:mixture", "p.csv", "-o", "c.npy"]);
+    small_run(at, "guide", "3");
+    run(at, &["sample", "run", "-n", "10", "--steps", "3", "--guide", "guide", "-o", "g.npy"]);
+    fs::remove_dir_all(at.join("guide")).unwrap();
+    refused(at, &["reproduce", "g.npy"], 2, &["guide", "g.npy was made from run"]);
+    small_run(at, "guide", "4");
+    refused(at, &["reproduce", "g.npy"], 2, &["g.npy", "another guide", "guide was"]);
     refused(at, &["reproduce", "p.csv"], 2, &["p.csv", "no record", "p.csv.json"]);
     refused(at, &["reproduce", "ring.toml"], 2, &["FILE", "ring.toml", ".npy"]);
     refused(at, &["reproduce", "missing.npy"], 2, &["missing.npy"]);

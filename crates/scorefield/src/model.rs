@@ -237,12 +237,12 @@ impl ScoreJvp for Model {
 mod tests {
     use super::*;
     use crate::key::{Key, Purpose};
-    use crate::net::{LevelCount, NETS, NetSettings, Takes, unflatten};
+    use crate::net::{LevelCount, NETS, NetSettings, Precision, Takes, unflatten};
     use crate::tensor::{numbers, vector};
 
     fn model(net: &str, regime: Regime, perturb: f32) -> Model {
         let device = Device::flex();
-        let settings = NetSettings { width: 16, depth: 1, embedding: 8, levels: LevelCount::Many };
+        let settings = NetSettings { width: 16, depth: 1, embedding: 8, precision: Precision::F32, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
         let entry = NETS.iter().find(|e| e.name == net).unwrap();
         let mut net = (entry.value.build)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();
@@ -357,7 +357,7 @@ mod tests {
         let device = Device::flex().autodiff();
         for (d, n, depth, regime) in [(3, 5, 1, Regime::Noisy), (20, 9, 3, Regime::Clean), (150, 4, 2, Regime::Noisy)] {
             let levels = if regime == Regime::Noisy { LevelCount::Many } else { LevelCount::One };
-            let settings = NetSettings { width: 24, depth, embedding: 8, levels };
+            let settings = NetSettings { width: 24, depth, embedding: 8, precision: Precision::F32, levels };
             let event = EventShape::Vector(d);
             let entry = NETS.iter().find(|e| e.name == "plain-mlp").unwrap();
             let mut net = (entry.value.build)(&settings, &event, Key::new(1, Purpose::Init), &device).unwrap();

@@ -7,6 +7,7 @@ use clap::Args;
 use scorefield::data::write::AtomicFile;
 use scorefield::error::Result;
 use scorefield::tensor::devices;
+use scorefield_kernels::image::multiplies_bf16;
 use scorefield_kernels::machine;
 use serde_json::{Value, json};
 
@@ -59,6 +60,7 @@ pub fn run(_: &Doctor, session: &Session) -> Result<Answer> {
     let mut rows = vec![
         row("scorefield", env!("CARGO_PKG_VERSION")),
         row("processor", format!("{}: {} (in use: {})", features.architecture, features.available.join(", "), features.active)),
+        row("bf16 products", if multiplies_bf16() { "yes" } else { "no" }.to_owned()),
         row("threads", threads),
         row("multiply-add", format!("{} GFLOP/s on one thread, {} on {threads}", words::rate(peak[0]), words::rate(peak[1]))),
         row(
@@ -90,6 +92,7 @@ pub fn run(_: &Doctor, session: &Session) -> Result<Answer> {
         .with("architecture", features.architecture)
         .with("simd_available", &features.available)
         .with("simd_active", features.active)
+        .with("bf16_products", multiplies_bf16())
         .with("threads", threads)
         .with("fma_gflops_one_thread", peak[0])
         .with("fma_gflops_all_threads", peak[1])

@@ -217,6 +217,9 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
             words::number(loss)
         );
     }
+    if let Some(step) = outcome.early {
+        text += &format!("early weights, of step {}, are kept: sample --guidance 2 leads away from them\n", words::count(step));
+    }
     text += &format!("next: {}\n", next(&trained.run, session));
     let mut answer = Answer::new(text)
         .with("steps", steps)
@@ -228,7 +231,8 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
         .with("run", &trained.run)
         .with("held_out_best_step", outcome.held_out_best.map(|best| best.0))
         .with("held_out_best", outcome.held_out_best.map(|best| best.1))
-        .with("held_out_last", outcome.held_out_last);
+        .with("held_out_last", outcome.held_out_last)
+        .with("early_step", outcome.early);
     answer.seed = Some(recipe.seed);
     Ok(answer)
 }

@@ -32,6 +32,16 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// As it is typed.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 impl Size {
     pub(super) fn times(self) -> usize {
         match self {

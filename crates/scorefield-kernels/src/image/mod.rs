@@ -30,6 +30,11 @@ pub use normalise::{Plan, normalise, normalise_backward};
 
 use std::ops::Range;
 
+/// Whether this machine multiplies [`Precision::Bf16`] faster than f32: by dot products of bfloat16.
+pub fn multiplies_bf16() -> bool {
+    crate::matrix::pairs::Dots::of(crate::dispatch::active()).is_some()
+}
+
 /// Multiply-adds from which on a pass is shared among threads: some ten microseconds.
 const SHARED: usize = 1 << 20;
 

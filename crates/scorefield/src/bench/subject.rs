@@ -6,7 +6,7 @@ use crate::data::EventShape;
 use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::model::{Model, Precondition};
-use crate::net::{LevelCount, NETS, NetSettings, Network};
+use crate::net::{LevelCount, NETS, NetSettings, Network, Precision};
 use crate::registry::lookup;
 use crate::tensor::{Device, vector};
 use crate::train::{Decay, OnNan, TrainConfig};
@@ -37,7 +37,13 @@ impl Subject<'_> {
     pub fn model(&self, device: &Device) -> Result<Model> {
         let device = device.clone().autodiff();
         let event = EventShape::Vector(self.precondition.mean.len());
-        let sizes = NetSettings { width: self.width, depth: self.depth, embedding: 2, levels: LevelCount::One };
+        let sizes = NetSettings {
+            width: self.width,
+            depth: self.depth,
+            embedding: 2,
+            precision: Precision::F32,
+            levels: LevelCount::One,
+        };
         let key = Key::new(self.seed, Purpose::Init);
         let mut net = (lookup(NETS, "net", self.net)?.value.build)(&sizes, &event, key, &device)?;
         push(&mut *net, self.width, key, &device);

@@ -4,7 +4,7 @@
 //! resampling are linear, so a jet's derivatives go through them like its value.
 
 use super::{Function, Groups, Value, group_norm};
-use crate::tensor::{DType, Device, Image, Tensor, TensorData, Weights, Window, correlate};
+use crate::tensor::{DType, Device, Image, Precision, Tensor, TensorData, Weights, Window, correlate};
 
 /// Group normalisation: each group of neighbouring channels of an image to mean 0 and variance 1 (Wu & He 2018).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,12 +30,14 @@ pub struct Layer {
     pub window: Window,
     /// The last factor.
     pub factor: f32,
+    /// What W and what it meets are rounded to where a kernel does the layer; derivatives along directions are not rounded.
+    pub precision: Precision,
 }
 
 impl Layer {
     /// W ∗ x and no more.
     pub const fn plain(image: Image, window: Window) -> Self {
-        Self { image, norm: None, activation: None, upsample: false, window, factor: 1.0 }
+        Self { image, norm: None, activation: None, upsample: false, window, factor: 1.0, precision: Precision::F32 }
     }
 
     /// The image that a kernel of `size` with `channels` outputs makes.

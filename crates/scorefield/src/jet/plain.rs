@@ -72,7 +72,7 @@ impl Value for Tensor<2> {
 
 /// The layer as its kernel is told it.
 fn plan(layer: &Layer, weights: &Weights, activation: Option<Activation>) -> LayerPlan {
-    let Layer { image, norm, upsample, window, factor, .. } = *layer;
+    let Layer { image, norm, upsample, window, factor, precision, .. } = *layer;
     let [outputs, _, kernel, _] = weights.kernel.dims();
     LayerPlan {
         height: image.height,
@@ -87,6 +87,6 @@ fn plan(layer: &Layer, weights: &Weights, activation: Option<Activation>) -> Lay
         activation,
         size: if upsample { SizePlan::Double } else { SizePlan::Same },
         factor,
-        precision: crate::tensor::Precision::F32,
+        precision,
     }
 }

@@ -5,7 +5,7 @@
 use super::*;
 use crate::data::EventShape;
 use crate::key::{Key, Purpose};
-use crate::net::{LevelCount, Linear, NETS, NetSettings, Network, Takes};
+use crate::net::{LevelCount, Linear, NETS, NetSettings, Network, Precision, Takes};
 use crate::tensor::{DType, Device, Tensor, TensorData, matrix, numbers, unit_vectors, vector};
 
 const H: f64 = 1e-3;
@@ -112,7 +112,8 @@ fn layers_of_images_go_through_a_jet() {
         let own = Weights { scale: rows(8, n, 4), offset: rows(9, n, 4), kernel, bias: rows(10, n, 3) };
         let window = Window { stride, before: 2 - stride, after: 1 };
         let norm = Some(Norm { groups: 2, eps: 1e-5 });
-        let layer = Layer { image, norm, activation: Some(Function::Silu), upsample, window, factor: 0.7 };
+        let layer =
+            Layer { image, norm, activation: Some(Function::Silu), upsample, window, factor: 0.7, precision: Precision::F32 };
         let out = layer.output(3, 3);
         let shortcut = exact(&normals(11, 64 * out.numbers()), 64);
         layer!("layer of images", 2, 64, |x| {
@@ -159,7 +160,7 @@ fn a_u_nets_jets_are_its_derivatives() {
 fn network(name: &str, levels: LevelCount, dtype: DType) -> Box<dyn Network> {
     let device = Device::flex();
     let entry = NETS.iter().find(|e| e.name == name).unwrap();
-    let settings = NetSettings { width: 12, depth: 2, embedding: 8, levels };
+    let settings = NetSettings { width: 12, depth: 2, embedding: 8, precision: Precision::F32, levels };
     let mut net = (entry.value.build)(&settings, &EventShape::Vector(3), Key::new(5, Purpose::Init), &device).unwrap();
     let mut row = 1000;
     net.visit_mut(&mut |_, p| {

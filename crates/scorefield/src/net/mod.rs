@@ -143,6 +143,8 @@ pub enum LevelCount {
     Many,
 }
 
+pub use crate::tensor::Precision;
+
 /// Sizes a user may choose; each network reads the ones it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetSettings {
@@ -152,6 +154,8 @@ pub struct NetSettings {
     pub depth: usize,
     /// Features of the noise-level embedding.
     pub embedding: usize,
+    /// What convolutions multiply.
+    pub precision: Precision,
     /// Whether there is more than one noise level.
     pub levels: LevelCount,
 }

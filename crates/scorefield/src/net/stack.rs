@@ -24,7 +24,7 @@ impl Stack {
     /// # Errors
     /// An odd number of embedding features.
     pub fn new(inputs: usize, output: Output, settings: &NetSettings, key: Key, device: &Device) -> Result<Self> {
-        let NetSettings { width, depth, embedding, levels } = *settings;
+        let NetSettings { width, depth, embedding, levels, .. } = *settings;
         if embedding % 2 == 1 {
             return Err(Error::setting("net.embedding", "an even number", embedding));
         }

@@ -4,7 +4,7 @@
 //! settings, so that the recipe in a run folder says everything.
 
 use super::centre::{MEASURED_ROWS, centred, check_scales, measure};
-use super::raw::Switch;
+use super::raw::{self, Switch};
 use super::raw::{Decay as RawDecay, Dequantise as RawDequantise, OnNan as RawOnNan, Optimizer, Standardise as RawStandardise};
 use super::weights::{About, UNIT_VALUES};
 use super::{Recipe, Resolved, Value};
@@ -15,12 +15,12 @@ use crate::key::{Key, Purpose};
 use crate::model::{Conditioning, Model, Precondition};
 use crate::net::unet::UNetConfig;
 use crate::net::unet::config::TimeEmbedding;
-use crate::net::{LevelCount, NETS, NetSettings, Network};
+use crate::net::{LevelCount, NETS, NetSettings, Network, Precision, Takes};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
 use crate::score::Score;
-use crate::tensor::Device;
+use crate::tensor::{Device, is_cpu};
 use crate::train::{Batches, Decay, OnNan, TrainConfig, Validation};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +69,11 @@ impl Assembled {
         let named = |key: &str, name: &str| (resolved.place(key), name.to_owned());
         let (place, name) = named("net.name", &recipe.net.name);
         let takes = lookup(NETS, &place, &name)?.value.takes;
+        let rounds = recipe.net.precision == raw::Precision::Bf16;
+        if rounds && takes != Takes::Images {
+            let problem = format!("it is convolutions that multiply in bf16, and net {name} has none");
+            return Err(Error::recipe(problem, resolved.place("net.precision")).with_hint("--net unet has them"));
+        }
         let (place, name) = named("noise.name", &recipe.noise.name);
         let noise = (lookup(NOISES, &place, &name)?.value)();
         let (place, name) = named("objective.name", &recipe.objective.name);
@@ -95,7 +100,10 @@ impl Assembled {
             None => dataset.train.clone(),
         };
         let (precondition, constant) = measure(&dataset, standardise.as_ref())?;
-        let warnings = constant.warning(&dataset).into_iter().collect();
+        let slow = rounds && !scorefield_kernels::image::multiplies_bf16();
+        let slow =
+            slow.then(|| "this processor has no dot products of bf16: convolutions round to it and gain nothing".to_owned());
+        let warnings = constant.warning(&dataset).into_iter().chain(slow).collect();
         let precondition = centred(precondition, takes, dataset.origin);
 
         let mut levels = level_settings(&recipe);
@@ -184,8 +192,12 @@ pub(super) fn build_model(
     device: &Device,
 ) -> Result<Model> {
     let key = Key::new(recipe.seed, Purpose::Init);
+    if recipe.net.precision == raw::Precision::Bf16 && !is_cpu(device) {
+        let expected = "--device cpu: it is its kernels that multiply in bf16";
+        return Err(Error::setting("net.precision bf16 (--precision)", expected, "another device"));
+    }
     if let Some(text) = &recipe.net.config {
-        let net = configured(text, &event, &precondition.conditioning, key, device)?;
+        let net = configured(text, recipe, &event, &precondition.conditioning, key, device)?;
         return Ok(Model::new(net, precondition, event, device));
     }
     let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
@@ -193,21 +205,36 @@ pub(super) fn build_model(
     Ok(Model::new(net, precondition, event, device))
 }
 
+/// What convolutions multiply, as the network is told it.
+fn precision(recipe: &Recipe) -> Precision {
+    match recipe.net.precision {
+        raw::Precision::F32 => Precision::F32,
+        raw::Precision::Bf16 => Precision::Bf16,
+    }
+}
+
 /// The sizes that a recipe names.
 pub(super) fn net_settings(recipe: &Recipe) -> NetSettings {
     let levels = if recipe.schedule.name == "single" { LevelCount::One } else { LevelCount::Many };
-    NetSettings { width: recipe.net.width, depth: recipe.net.depth, embedding: recipe.net.embedding, levels }
+    NetSettings {
+        width: recipe.net.width,
+        depth: recipe.net.depth,
+        embedding: recipe.net.embedding,
+        precision: precision(recipe),
+        levels,
+    }
 }
 
 /// The U-Net of a `net.config`.
 fn configured(
     text: &str,
+    recipe: &Recipe,
     event: &data::EventShape,
     conditioning: &Conditioning,
     key: Key,
     device: &Device,
 ) -> Result<Box<dyn Network>> {
-    let config = UNetConfig::parse(text, "net.config")?;
+    let config = UNetConfig { precision: precision(recipe), ..UNetConfig::parse(text, "net.config")? };
     if config.time_embedding_type == TimeEmbedding::Fourier && *conditioning != Conditioning::Ve {
         let hint = "a fourier embedding takes the logarithm of the noise level, and training here passes ¼ ln σ/σ_data";
         return Err(Error::setting("net.config", "time_embedding_type positional", "fourier").with_hint(hint));

@@ -45,7 +45,7 @@ pub use learn::{Learned, learn};
 pub use loss_curve::{LossCurve, loss_curve};
 pub use origin::Origin;
 pub use raw::{
-    Data, Decay, Dequantise, Named, Net, Objective, OnNan, Optimizer, RawRecipe, Schedule, Standardise, Switch, Train,
+    Data, Decay, Dequantise, Named, Net, Objective, OnNan, Optimizer, Precision, RawRecipe, Schedule, Standardise, Switch, Train,
 };
 pub use settings::{Kind, OnResume, Range, SECTIONS, SETTINGS, Setting, find_setting};
 pub use target::{Pick, Target, TrainedModel};

@@ -63,6 +63,8 @@ pub struct Net {
     pub depth: usize,
     /// Size of the noise-level embedding.
     pub embedding: usize,
+    /// What a U-Net's convolutions multiply.
+    pub precision: Precision,
     /// All settings of a U-Net, as diffusers' `config.json` has them: JSON text, or the file's path until it is read.
     pub config: Option<String>,
 }
@@ -163,7 +165,7 @@ impl Default for RawRecipe {
                 size: None,
                 rows: None,
             },
-            net: Net { name: "mlp".to_owned(), width: 256, depth: 4, embedding: 64, config: None },
+            net: Net { name: "mlp".to_owned(), width: 256, depth: 4, embedding: 64, precision: Precision::F32, config: None },
             noise: Named { name: "gaussian".to_owned() },
             schedule: Schedule {
                 name: "edm".to_owned(),
@@ -264,6 +266,16 @@ words! {
         Cosine = "cosine",
         /// It does not.
         Constant = "constant",
+    }
+}
+
+words! {
+    /// What the factors of a convolution's products are rounded to.
+    Precision {
+        /// Nothing: they are f32.
+        F32 = "f32",
+        /// bfloat16.
+        Bf16 = "bf16",
     }
 }
 

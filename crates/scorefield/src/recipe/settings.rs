@@ -1,6 +1,6 @@
 //! The table of settings: key, kind and range, what may change on `--resume`, and one line of explanation each.
 
-use super::raw::{Decay, Dequantise, OnNan, Optimizer, RawRecipe, Standardise, Switch};
+use super::raw::{Decay, Dequantise, OnNan, Optimizer, Precision, RawRecipe, Standardise, Switch};
 use super::value::{Field, Value};
 use crate::objective::Law;
 
@@ -183,6 +183,12 @@ pub static SETTINGS: &[Setting] = &[
     setting!(net.width, Kind::Count(1, 65_536), Fixed, "units or channels of a layer"),
     setting!(net.depth, Kind::Count(1, 1024), Fixed, "residual blocks or hidden layers"),
     setting!(net.embedding, Kind::Count(2, 65_536), Fixed, "size of the noise-level embedding"),
+    setting!(
+        net.precision,
+        Kind::Word(Precision::WORDS),
+        Fixed,
+        "what a unet's convolutions multiply: f32, or numbers rounded to bf16, faster where the processor has its dot products"
+    ),
     setting!(
         net.config,
         Kind::Text,

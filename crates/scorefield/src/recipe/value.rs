@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::raw::{Decay, Dequantise, OnNan, Optimizer, Standardise, Switch};
+use super::raw::{Decay, Dequantise, OnNan, Optimizer, Precision, Standardise, Switch};
 use crate::objective::Law;
 
 /// The value of one setting.
@@ -155,4 +155,4 @@ macro_rules! word_field {
     )+};
 }
 
-word_field!(Dequantise, OnNan, Standardise, Decay, Optimizer, Switch, Law);
+word_field!(Dequantise, OnNan, Standardise, Decay, Optimizer, Precision, Switch, Law);

@@ -91,6 +91,8 @@ pub struct Outcome {
     pub held_out_last: Option<f64>,
     /// The step and the held-out loss of the best weights.
     pub held_out_best: Option<(u64, f64)>,
+    /// The step of the early weights that are kept.
+    pub early: Option<u64>,
 }
 
 /// Trains `state` up to `config.steps`.
@@ -155,6 +157,7 @@ pub fn train(
     }
     outcome.left_out = missteps.first.map(|first| (missteps.count, first));
     outcome.held_out_best = state.best.as_ref().map(|best| (best.step, best.loss));
+    outcome.early = state.early.as_ref().map(|early| early.step);
     outcome.seconds = begun.elapsed().as_secs_f64();
     Ok(outcome)
 }
@@ -166,7 +169,7 @@ mod tests {
     use crate::density;
     use crate::levels::Regime;
     use crate::model::{Conditioning, Model, Precondition};
-    use crate::net::{LevelCount, NETS, NetSettings};
+    use crate::net::{LevelCount, NETS, NetSettings, Precision};
     use crate::noise::{Gaussian, SCHEDULES, ScheduleSettings};
     use crate::objective::Batch;
     use crate::objective::{Denoising, Variate};
@@ -189,7 +192,7 @@ mod tests {
             weight_decay: 0.0,
             clip: 1.0,
             ema: vec![20.0, 5.0],
-            guide: 0.0,
+            guide: 0.2,
             on_nan: OnNan::Stop,
             log_every: 7,
             checkpoint_every: 1000,
@@ -199,7 +202,7 @@ mod tests {
 
     fn fresh() -> TrainState {
         let device = Device::flex().autodiff();
-        let sizes = NetSettings { width: 64, depth: 1, embedding: 16, levels: LevelCount::Many };
+        let sizes = NetSettings { width: 64, depth: 1, embedding: 16, precision: Precision::F32, levels: LevelCount::Many };
         let event = EventShape::Vector(2);
         let net = (NETS[0].value.build)(&sizes, &event, Key::new(2, Purpose::Init), &device).unwrap();
         let precondition =

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Model, Precondition};
-use crate::net::{Family, LevelCount, NETS, NetSettings, Takes, unflatten};
+use crate::net::{Family, LevelCount, NETS, NetSettings, Precision, Takes, unflatten};
 use crate::oracle::Check;
 use crate::registry::Entry;
 use crate::score::ScoreJvp;
@@ -68,7 +68,7 @@ fn regime(smoothing: Smoothing) -> Regime {
 /// A small network with random weights, of vectors, or of images where it takes nothing else.
 fn model(net: &Entry<Family>, regime: Regime, settings: &Settings) -> Result<Model> {
     let device = settings.device.clone().without_autodiff();
-    let sizes = NetSettings { width: 16, depth: 1, embedding: 8, levels: LevelCount::Many };
+    let sizes = NetSettings { width: 16, depth: 1, embedding: 8, precision: Precision::F32, levels: LevelCount::Many };
     let key = Key::new(settings.seed, Purpose::Init);
     let event = match net.value.takes {
         Takes::Rows => EventShape::Vector(3),

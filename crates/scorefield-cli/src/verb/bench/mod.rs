@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use scorefield::bench::{self, Extent, Measured, Plan, Row};
 use scorefield::error::{Error, Result};
+use scorefield::net::Precision;
 use scorefield::registry::unknown;
 use scorefield_kernels::machine;
 use serde_json::{Value, json};
@@ -32,6 +33,8 @@ Examples:
 
 /// What may be measured.
 const PARTS: &[&str] = &["mlp", "objectives", "objectives-peers", "unet", "langevin", "mcmc", "kernels"];
+/// What `--precision` may name.
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
 /// A look at the peak, and how many are taken: other programs only ever take away from it, so the highest counts.
 const PEAK: Duration = Duration::from_millis(50);
 const PEAKS: usize = 4;
@@ -49,6 +52,9 @@ pub struct Bench {
     /// Of objectives-peers: which step; of unet: which size [default: small]; of mcmc: which chains [default: all]
     #[arg(long, value_name = "CASE", value_parser = Offered::new(cases()))]
     case: Option<String>,
+    /// Of unet: what convolutions multiply [default: f32]
+    #[arg(long, value_name = "NAME", value_parser = Offered::new(PRECISIONS.map(Precision::word)))]
+    precision: Option<String>,
     /// Of objectives-peers: how many steps [default: a second and a half of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
@@ -94,7 +100,7 @@ fn one(part: &str, args: &Bench, seconds: f64, session: &Session) -> Result<Answ
         "mlp" => passes(seconds, session),
         "objectives" => objectives(args, seconds, session),
         "objectives-peers" => peers(args, session),
-        "unet" => unet::run(args.case.as_deref().unwrap_or(unet::DEFAULT), seconds, session),
+        "unet" => unet::run(args.case.as_deref().unwrap_or(unet::DEFAULT), args.precision()?, seconds, session),
         "langevin" | "mcmc" => samplers::run(part, args.case.as_deref(), session),
         "kernels" => Ok(kernels::run(seconds)),
         other => Err(unknown("--only", other, PARTS)),
@@ -108,6 +114,12 @@ fn cases() -> impl Iterator<Item = &'static str> {
 }
 
 impl Bench {
+    fn precision(&self) -> Result<Precision> {
+        let Some(word) = self.precision.as_deref() else { return Ok(Precision::default()) };
+        let found = PRECISIONS.into_iter().find(|p| p.word() == word);
+        found.ok_or_else(|| unknown("--precision", word, &PRECISIONS.map(Precision::word)))
+    }
+
     fn parts(&self) -> Vec<&str> {
         if self.only.is_empty() { vec!["mlp", "objectives"] } else { self.only.iter().map(String::as_str).collect() }
     }
@@ -122,6 +134,7 @@ impl Bench {
         let grid = parts.contains(&"objectives");
         let given = [
             ("--case", self.case.is_some(), has_cases, "one of --only objectives-peers, unet, langevin and mcmc"),
+            ("--precision", self.precision.is_some(), parts.contains(&"unet"), "--only unet"),
             ("--steps", self.steps.is_some(), peers, "--only objectives-peers"),
             ("--picture", self.picture.is_some(), grid, "--only objectives"),
             ("--markdown", self.markdown.is_some(), grid, "--only objectives"),
@@ -136,6 +149,7 @@ impl Bench {
                 if self.only.is_empty() { "no --only".to_owned() } else { format!("--only {}", self.only.join(",")) },
             ));
         }
+        self.precision()?;
         if let Some(path) = &self.picture {
             if !sink::is_picture(path) {
                 return Err(Error::setting("--picture", "a name that ends in .png or .svg", path.display()));

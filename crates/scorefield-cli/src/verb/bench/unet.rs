@@ -2,6 +2,7 @@
 
 use scorefield::bench;
 use scorefield::error::Result;
+use scorefield::net::Precision;
 use scorefield::words;
 
 use super::peak;
@@ -11,10 +12,10 @@ use crate::session::Session;
 /// The case if none is named.
 pub(super) const DEFAULT: &str = "small";
 
-pub(super) fn run(case: &str, seconds: f64, session: &Session) -> Result<Answer> {
+pub(super) fn run(case: &str, precision: Precision, seconds: f64, session: &Session) -> Result<Answer> {
     let spec = bench::unet_case(case)?;
     let before = peak();
-    let pace = bench::unet(spec, seconds, session.seed(), session.device())?;
+    let pace = bench::unet(spec, seconds, precision, session.seed(), session.device())?;
     let peak = peak().max(before);
     let (forward, train) = (pace.forward_gflops / peak, pace.train_gflops / peak);
     let memory = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), words::bytes);
@@ -35,6 +36,7 @@ pub(super) fn run(case: &str, seconds: f64, session: &Session) -> Result<Answer>
     Ok(Answer::new(text)
         .with("only", "unet")
         .with("case", case)
+        .with("precision", precision.word())
         .with_all(pace)
         .with("fma_peak_gflops", peak)
         .with("forward_share_of_peak", forward)

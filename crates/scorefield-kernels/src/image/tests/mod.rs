@@ -1,5 +1,6 @@
 //! Both ways of convolution, on every instruction set, against the formula in f64 and its differences.
 
+mod pairs;
 mod reference;
 
 use super::backward::backward_by;

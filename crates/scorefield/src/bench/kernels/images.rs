@@ -21,6 +21,11 @@ pub(super) fn rows() -> Vec<Row> {
     for [n, side, channels, outputs] in [[64, 32, 32, 32], [64, 32, 64, 64], [64, 16, 64, 64], [64, 8, 64, 64]] {
         rows.extend(convolution(["3×3", "3×3 backward"], n, layer(side, channels, outputs, 3, 1), Before::Nothing));
     }
+    // Where it is no faster there is nothing to see.
+    for side in [32, 16].into_iter().filter(|_| image::multiplies_bf16()) {
+        let layer = Layer { precision: Precision::Bf16, ..layer(side, 64, 64, 3, 1) };
+        rows.extend(convolution(["3×3 bf16", "3×3 bf16 backward"], 64, layer, Before::Nothing));
+    }
     for side in [32, 16, 8] {
         let names = ["norm, silu, 3×3", "norm, silu, 3×3 backward"];
         rows.extend(convolution(names, 64, layer(side, 64, 64, 3, 1), Before::NormSilu));

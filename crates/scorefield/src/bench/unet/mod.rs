@@ -15,7 +15,7 @@ use crate::key::{Key, Purpose};
 use crate::levels::Regime;
 use crate::model::{Conditioning, Model, Precondition};
 use crate::net::unet::UNetConfig;
-use crate::net::{LevelCount, NetSettings, Network, Parameter, parameter_count};
+use crate::net::{LevelCount, NetSettings, Network, Parameter, Precision, parameter_count};
 use crate::noise::{Gaussian, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Batch, Law, OBJECTIVES, ObjectiveSettings, Projection, Variate};
 use crate::registry::{lookup, unknown};
@@ -81,16 +81,16 @@ pub struct UNetPace {
     pub fresh_blocks_per_step: f64,
 }
 
-/// Measures a case, its forward pass and its training step for about `seconds` each.
+/// Measures a case with convolutions of `precision`, its forward pass and its training step for about `seconds` each.
 ///
 /// # Errors
 /// A loss that is not finite: then the time would be that of nothing.
-pub fn unet(case: &UNetCase, seconds: f64, seed: u64, device: &Device) -> Result<UNetPace> {
+pub fn unet(case: &UNetCase, seconds: f64, precision: Precision, seed: u64, device: &Device) -> Result<UNetPace> {
     let UNetCase { rows, channels, width, side, .. } = *case;
     let event = EventShape::Image { channels, height: side, width: side };
     let d = event.len();
     let data = device.clone().autodiff();
-    let settings = NetSettings { width, depth: 1, embedding: 0, levels: LevelCount::Many };
+    let settings = NetSettings { width, depth: 1, embedding: 0, precision, levels: LevelCount::Many };
     let key = Key::new(seed, Purpose::Init);
     let mut net = UNetConfig::of(&settings, channels, side, side).init(side, side, key, &data)?;
     let work = Work::of(&net, side, side);
@@ -185,7 +185,7 @@ mod tests {
             [("small", 1_062_497, 487_915_520.0, 1_463_672_832.0), ("large", 4_238_787, 1_951_924_224.0, 5_853_249_536.0)];
         for (name, parameters, forward, step) in counted {
             let UNetCase { channels, width, side, .. } = *unet_case(name).unwrap();
-            let settings = NetSettings { width, depth: 1, embedding: 0, levels: LevelCount::Many };
+            let settings = NetSettings { width, depth: 1, embedding: 0, precision: Precision::F32, levels: LevelCount::Many };
             let config = UNetConfig::of(&settings, channels, side, side);
             let net = config.init(side, side, Key::new(0, Purpose::Init), &Device::flex()).unwrap();
             let work = Work::of(&net, side, side);
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_case_takes_passes_and_steps() {
         let case = UNetCase { name: "tiny", rows: 2, channels: 1, width: 8, side: 8 };
-        let pace = unet(&case, 0.0, 0, &Device::flex()).unwrap();
+        let pace = unet(&case, 0.0, Precision::F32, 0, &Device::flex()).unwrap();
         assert!(pace.forward_repeats >= 5 && pace.train_repeats >= 5 && pace.train_gflops > 0.0);
         assert!(pace.forward_peak_rss_bytes <= pace.train_peak_rss_bytes);
     }

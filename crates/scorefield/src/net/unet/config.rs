@@ -2,13 +2,16 @@
 
 use crate::error::{Error, Result};
 use crate::jet::Function;
-use crate::net::{Least, NetSettings};
+use crate::net::{Least, NetSettings, Precision};
 use serde::{Deserialize, Serialize};
 
 /// Every setting of `UNet2DModel`. Made by [`UNetConfig::parse`], it is known to be one that can be built.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UNetConfig {
+    /// What convolutions multiply. It is not written: diffusers leaves that to the caller.
+    #[serde(skip)]
+    pub precision: Precision,
     /// Pixels along a side, or height and width.
     pub sample_size: Option<SampleSize>,
     /// Channels of the input.
@@ -167,6 +170,7 @@ words! {
 impl Default for UNetConfig {
     fn default() -> Self {
         Self {
+            precision: Precision::F32,
             sample_size: None,
             in_channels: 3,
             out_channels: 3,
@@ -223,6 +227,7 @@ impl UNetConfig {
         block_out_channels[0] = settings.width;
         let groups = (1..=8).rev().find(|groups| settings.width.is_multiple_of(*groups)).unwrap_or(1);
         Self {
+            precision: settings.precision,
             sample_size: Some(if height == width { SampleSize::Square(height) } else { SampleSize::Sides([height, width]) }),
             in_channels: channels,
             out_channels: channels,

@@ -128,7 +128,7 @@ impl UNetConfig {
     }
 
     fn build(&self, image: Image, key: Key, device: &Device) -> Result<UNet, String> {
-        let make = &mut Maker::new(key, device);
+        let make = &mut Maker::new(key, device, self.precision);
         let channels = &self.block_out_channels;
         let last = channels.len() - 1;
         let waves = Waves::new(make, self);

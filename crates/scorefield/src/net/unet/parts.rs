@@ -3,18 +3,19 @@
 use crate::jet::{Function, Image, Layer, Norm, Value, Weights, Window, channel_norm, per_pixel};
 use crate::key::Key;
 use crate::net::{Init, Parameter};
-use crate::tensor::{Device, Tensor};
+use crate::tensor::{Device, Precision, Tensor};
 
 /// Draws each array of weights from its own key.
 pub(super) struct Maker<'a> {
     key: Key,
     made: u32,
     device: &'a Device,
+    precision: Precision,
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(key: Key, device: &'a Device) -> Self {
-        Self { key, made: 0, device }
+    pub(super) fn new(key: Key, device: &'a Device, precision: Precision) -> Self {
+        Self { key, made: 0, device, precision }
     }
 
     /// Standard normal numbers times `scale`.
@@ -42,12 +43,14 @@ impl<'a> Maker<'a> {
 
     pub(super) fn conv(&mut self, channels: usize, outputs: usize, size: usize, init: Init) -> Conv {
         let gain = gain(init) / ((channels * size * size) as f32).sqrt();
-        Conv { weight: self.normals(&[outputs, channels, size, size], gain), bias: self.filled(0.0, &[outputs]) }
+        let weight = self.normals(&[outputs, channels, size, size], gain);
+        Conv { weight, bias: self.filled(0.0, &[outputs]), precision: self.precision }
     }
 
     pub(super) fn affine(&mut self, inputs: usize, outputs: usize, init: Init) -> Affine {
         let gain = gain(init) / (inputs as f32).sqrt();
-        Affine { weight: self.normals(&[outputs, inputs], gain), bias: self.filled(0.0, &[outputs]) }
+        let weight = self.normals(&[outputs, inputs], gain);
+        Affine { weight, bias: self.filled(0.0, &[outputs]), precision: self.precision }
     }
 }
 
@@ -158,6 +161,7 @@ fn row(p: &Parameter) -> Tensor<2> {
 pub(super) struct Conv {
     weight: Parameter,
     bias: Parameter,
+    precision: Precision,
 }
 named!(Conv { weight: "weight", bias: "bias" });
 
@@ -196,7 +200,8 @@ impl Conv {
             (norm, activation, scale, offset) = (Some(before.norm.norm), before.activation, Some(w), Some(b));
         }
         let window = around.window.unwrap_or(Window::same(size));
-        let layer = Layer { image, norm, activation, upsample: around.upsample, window, factor: around.factor };
+        let (upsample, factor, precision) = (around.upsample, around.factor, self.precision);
+        let layer = Layer { image, norm, activation, upsample, window, factor, precision };
         let bias = row(&self.bias);
         let bias = match around.shift {
             None => bias,
@@ -212,6 +217,7 @@ impl Conv {
 pub(super) struct Affine {
     weight: Parameter,
     bias: Parameter,
+    precision: Precision,
 }
 named!(Affine { weight: "weight", bias: "bias" });
 
@@ -224,7 +230,8 @@ impl Affine {
     /// Of every pixel.
     pub(super) fn pixels<V: Value>(&self, x: V, image: Image, around: Around<'_, V>) -> V {
         let &[outputs, inputs] = self.weight.shape() else { unreachable!("a matrix has two sides") };
-        let kernel = Conv { weight: self.weight.reshaped(&[outputs, inputs, 1, 1]), bias: self.bias.clone() };
+        let weight = self.weight.reshaped(&[outputs, inputs, 1, 1]);
+        let kernel = Conv { weight, bias: self.bias.clone(), precision: self.precision };
         kernel.apply(x, image, around).0
     }
 
