@@ -56,7 +56,7 @@ impl Direct {
     }
 
     /// Numbers in one place: of what is packed.
-    fn to_a_place(&self) -> usize {
+    fn in_a_place(&self) -> usize {
         if self.dots.is_some() { 2 } else { 1 }
     }
 
@@ -84,13 +84,13 @@ impl Direct {
     /// Numbers of the weights, packed.
     pub(super) fn weights_len(&self) -> usize {
         let Layer { channels, outputs, .. } = self.layer;
-        self.sum_of(channels, outputs, self.few_outputs()) / self.to_a_place()
+        self.sum_of(channels, outputs, self.few_outputs()) / self.in_a_place()
     }
 
     /// Numbers of their transpose, packed.
     pub(super) fn transpose_len(&self) -> usize {
         let Layer { channels, outputs, .. } = self.layer;
-        self.sum_of(outputs, channels, self.few_channels()) / self.to_a_place()
+        self.sum_of(outputs, channels, self.few_channels()) / self.in_a_place()
     }
 
     /// Numbers of a matrix for each tap.
@@ -137,7 +137,7 @@ impl Direct {
             let (rows, cols) = (self.reached(p), self.reached(q));
             let taps: Vec<usize> = reversed(p, rows).flat_map(|i| reversed(q, cols).map(move |j| i * kernel + j)).collect();
             let columns = if self.few_channels() { channels } else { width };
-            let (part, rest) = std::mem::take(&mut into).split_at_mut(taps.len() * outputs * columns / self.to_a_place());
+            let (part, rest) = std::mem::take(&mut into).split_at_mut(taps.len() * outputs * columns / self.in_a_place());
             if self.few_channels() {
                 weights::pack_few(w, &taps, order, part);
             } else {
@@ -228,7 +228,7 @@ impl Direct {
             };
             let extent = [images, rows.count, cols.count];
             let columns = if self.few_channels() { channels } else { wide };
-            let (part, rest) = transpose.split_at(taps.len() * columns / self.to_a_place());
+            let (part, rest) = transpose.split_at(taps.len() * columns / self.in_a_place());
             transpose = rest;
             if let Some(dots) = self.dots {
                 self.product_in_pairs(dots, extent, taps, g, walk, part, wide, da, into);

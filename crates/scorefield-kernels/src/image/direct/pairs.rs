@@ -61,6 +61,7 @@ impl Direct {
     }
 
     /// As [`accumulate`](Self::accumulate): `a` through `walk`, and `g` through `along`.
+    #[allow(clippy::too_many_arguments, reason = "three matrices")]
     pub(super) fn accumulate_in_pairs(
         &self,
         dots: Dots,
