@@ -42,7 +42,8 @@ def main() -> int:
     for case in options.cases:
         commands = peer_commands(case, options)
         if options.scorefield != "none":
-            commands[OURS] = [options.scorefield, "bench", "--only", "unet", "--case", case, "--seconds", str(options.seconds), "--precision", options.ours, "--json"]
+            commands[OURS] = [options.scorefield, "bench", "--only", "unet", "--case", case, "--seconds", str(options.seconds), "--json"]
+            commands[OURS] += [] if options.ours == "f32" else ["--precision", options.ours]
         measured[case] = rounds(case, commands, options.rounds, CASES[case].parameters)
         print(table(case, measured[case]), flush=True)
         # What is measured is not lost with a case that comes later.

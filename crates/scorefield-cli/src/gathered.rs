@@ -30,6 +30,8 @@ pub struct Gathered {
     /// Samples that are not finite, and the numbers of the first of them.
     pub diverged: u64,
     pub first_diverged: Vec<u64>,
+    /// Whether what is drawn is the target's own distribution.
+    own: bool,
 }
 
 impl Gathered {
@@ -44,7 +46,13 @@ impl Gathered {
             Some(sink) => Kept::File(Box::new(sink.begin(&target.event(), target.columns(), n)?)),
         };
         let moments = Moments::new(target.event().len());
-        Ok(Self { kept, moments, modes: None, diverged: 0, first_diverged: Vec::new() })
+        Ok(Self { kept, moments, modes: None, diverged: 0, first_diverged: Vec::new(), own: true })
+    }
+
+    /// Of another distribution than the target's: nothing is compared with its density.
+    pub fn of_another(mut self, another: bool) -> Self {
+        self.own = !another;
+        self
     }
 
     /// Takes a part in, whose first sample has the number `first`.
@@ -66,7 +74,7 @@ impl Gathered {
             }
         }
         self.moments.add(&points);
-        if self.modes.is_none() {
+        if self.modes.is_none() && self.own {
             self.modes = target.exact(part.sigma).and_then(|density| ModeCounts::new(density, part.sigma));
         }
         if let Some(modes) = &mut self.modes {

@@ -1,13 +1,15 @@
 //! `--guide` and `--guidance`: a worse model of the same data, to be led away from.
 
+use std::sync::Arc;
+
 use clap::Args;
+use scorefield::density::Exact;
 use scorefield::error::Result;
 use scorefield::posterior::Guided;
 use scorefield::recipe::{Pick, Target, guided};
 use scorefield::score::ScoreJvp;
 
 use crate::session::Session;
-use crate::target;
 
 /// See the head of this file.
 #[derive(Args, Debug)]
@@ -52,8 +54,9 @@ impl Guide {
     /// A guide that cannot be opened.
     pub fn target(named: Option<&str>, spec: &str, session: &Session) -> Result<Target> {
         match named {
-            Some(named) => target::open(named, Pick::Usual, session),
-            None => target::open(spec, Pick::Early, session),
+            // It is worse on purpose, and the run itself has been complained of.
+            Some(named) => Target::open(named, session.device()),
+            None => Target::open_picked(spec, Pick::Early, session.device()),
         }
     }
 }
@@ -70,10 +73,18 @@ impl<'a> Field<'a> {
     /// # Errors
     /// A guide that does not fit.
     pub fn new(target: &'a Target, guide: Option<&'a Guide>) -> Result<Self> {
-        Ok(match guide {
-            None => Self::Alone(target.score()),
-            Some(guide) => Self::Guided(guided(target, &guide.target, guide.weight)?),
-        })
+        let Some(guide) = guide else { return Ok(Self::Alone(target.score())) };
+        let guided = guided(target, &guide.target, guide.weight)?;
+        // The model itself, at half the price.
+        Ok(if guide.weight == 1.0 { Self::Alone(target.score()) } else { Self::Guided(guided) })
+    }
+
+    /// The exact density of what is sampled at σ, where there is one: of the product that guidance samples there is none.
+    pub fn exact(&self, target: &Target, sigma: f64) -> Option<Arc<dyn Exact>> {
+        match self {
+            Self::Alone(_) => target.exact(sigma),
+            Self::Guided(_) => None,
+        }
     }
 
     pub fn score(&self) -> &dyn ScoreJvp {

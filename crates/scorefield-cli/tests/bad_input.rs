@@ -144,9 +144,11 @@ fn guides_that_do_not_fit_are_refused() {
     refused(at.path(), &sample(&["--guide", "density:funnel"]), &["--guide", "[2]", "[10]"]);
     refused(at.path(), &sample(&["--guide", "table"]), &["--guide", "standardised"]);
     refused(at.path(), &sample(&["--guide", "clean"]), &["--guide", "gaussian noise", "no noise"]);
+    small_run_with(at.path(), "single", &["--schedule", "single", "--sigma", "1"]);
+    refused(at.path(), &sample(&["--guide", "single"]), &["--guide", "from σ", "1 to 1"]);
     refused(at.path(), &sample(&["--guide", "none"]), &["none"]);
     refused(at.path(), &["sample", "density:mixture", "-n", "5", "--guidance", "2"], &["--guidance", "density"]);
-    refused(at.path(), &["train", "toy:rings", "--out", "new", "--guide", "1"], &["guide", "below 1"]);
+    refused(at.path(), &["train", "toy:rings", "--out", "new", "--early", "1"], &["early", "below 1"]);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use program::{command, document, run};
+use serde_json::Value;
 
-const SMALL: [&str; 14] = [
+const SMALL: [&str; 16] = [
     "--width",
     "16",
     "--depth",
@@ -24,6 +25,9 @@ const SMALL: [&str; 14] = [
     "10",
     "--log-every",
     "5",
+    // Kept by the first of the processes that train a run, and handed on by the others.
+    "--early",
+    "0.001",
 ];
 
 fn train<'a>(out: &'a str, steps: &'a str) -> Vec<&'a str> {
@@ -42,6 +46,28 @@ fn wait_for_a_checkpoint(child: &mut Child, run: &Path) {
         assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "no checkpoint before the end");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+#[test]
+fn a_unet_in_bf16_learns_other_weights_than_in_f32_but_not_far_from_them() {
+    let at = tempfile::tempdir().unwrap();
+    let small = ["--net", "unet", "--width", "16", "--depth", "1", "--batch", "8", "--warmup", "0", "--early", "0.5"];
+    let train = |out: &str, precision: &str, more: &[&str]| {
+        let of = ["train", "digits", "--out", out, "--precision", precision, "--quiet"];
+        document(at.path(), &[&of[..], &small, more].concat())
+    };
+    let single = train("single", "f32", &["--steps", "12"]);
+    let half = train("half", "bf16", &["--steps", "12"]);
+    let last = |answer: &Value| answer["loss_last"].as_f64().unwrap();
+    assert_ne!(last(&single), last(&half));
+    // A number in bfloat16 is right to one part in 256.
+    assert!((last(&half) / last(&single) - 1.0).abs() < 0.02, "{} and {}", last(&half), last(&single));
+    assert_eq!(train("again", "bf16", &["--steps", "12"])["loss_last"], half["loss_last"]);
+    run(at.path(), &["sample", "half", "-n", "2", "--steps", "2", "--guidance", "2", "-o", "x.npy"]);
+    let sliced = ["train", "digits", "--net", "unet", "--precision", "bf16", "--objective", "sliced", "--out", "no"];
+    let refused = command(at.path(), &sliced).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not computed in bf16"));
 }
 
 #[test]
@@ -149,7 +175,7 @@ fn a_flag_wins_over_a_variable_over_a_recipe_over_the_default() {
     let arguments = ["train", "toy:rings", "--recipe", "r.toml", "--lr", "0.3", "--explain-config", "--json"];
     let output = command(at.path(), &arguments).env("SCOREFIELD_LR", "0.2").env("SCOREFIELD_BATCH", "8").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
     let settings = document["settings"].as_array().unwrap();
     let find = |key: &str| settings.iter().find(|s| s["key"] == key).unwrap();
     assert_eq!((&find("train.lr")["value"], &find("train.lr")["origin"]), (&"0.3".into(), &"--lr".into()));

@@ -28,7 +28,7 @@ pub enum Precision {
     /// They are f32.
     #[default]
     F32,
-    /// bfloat16, which processors with dot products of it multiply at twice the rate. Others round as well, and gain nothing.
+    /// bfloat16, for processors with dot products of it, which take two of its numbers in the place of one f32. Others round as well, and gain nothing.
     Bf16,
 }
 

@@ -83,7 +83,7 @@ pub(super) fn steady(lr: f64, clip: f64, ema: &[f64]) -> TrainConfig {
         weight_decay: 0.0,
         clip,
         ema: ema.to_vec(),
-        guide: 0.0,
+        early: 0.0,
         on_nan: OnNan::Stop,
         log_every: u64::MAX,
         checkpoint_every: u64::MAX,

@@ -20,7 +20,7 @@ use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
 use crate::score::Score;
-use crate::tensor::{Device, is_cpu};
+use crate::tensor::{Device, device_name, is_cpu};
 use crate::train::{Batches, Decay, OnNan, TrainConfig, Validation};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,6 +78,10 @@ impl Assembled {
         let noise = (lookup(NOISES, &place, &name)?.value)();
         let (place, name) = named("objective.name", &recipe.objective.name);
         let method = lookup(OBJECTIVES, &place, &name)?;
+        if rounds && method.value.needs == Needs::Derivatives {
+            let problem = format!("derivatives of the network, which {name} needs, are not computed in bf16");
+            return Err(Error::recipe(problem, resolved.place("net.precision")).with_hint("--objective denoising needs none"));
+        }
         let (place, name) = named("schedule.name", &recipe.schedule.name);
         let schedule = lookup(SCHEDULES, &place, &name)?;
 
@@ -180,6 +184,10 @@ impl Assembled {
     /// # Errors
     /// Sizes that the network refuses.
     pub fn fresh_model(&self, device: &Device) -> Result<Model> {
+        if self.recipe.net.precision == raw::Precision::Bf16 && !is_cpu(device) {
+            let expected = "--device cpu: it is its kernels that multiply in bf16";
+            return Err(Error::setting("net.precision bf16 (--precision)", expected, device_name(device)));
+        }
         build_model(&self.recipe, self.precondition.clone(), self.dataset.train.event().clone(), device)
     }
 }
@@ -192,10 +200,6 @@ pub(super) fn build_model(
     device: &Device,
 ) -> Result<Model> {
     let key = Key::new(recipe.seed, Purpose::Init);
-    if recipe.net.precision == raw::Precision::Bf16 && !is_cpu(device) {
-        let expected = "--device cpu: it is its kernels that multiply in bf16";
-        return Err(Error::setting("net.precision bf16 (--precision)", expected, "another device"));
-    }
     if let Some(text) = &recipe.net.config {
         let net = configured(text, recipe, &event, &precondition.conditioning, key, device)?;
         return Ok(Model::new(net, precondition, event, device));
@@ -413,7 +417,7 @@ fn config(recipe: &Recipe) -> TrainConfig {
         weight_decay: t.weight_decay,
         clip: t.clip,
         ema: t.ema.clone(),
-        guide: t.guide,
+        early: t.early,
         on_nan: match t.on_nan {
             RawOnNan::Stop => OnNan::Stop,
             RawOnNan::Skip => OnNan::Skip,

@@ -24,6 +24,11 @@ pub fn guided<'a>(main: &'a Target, guide: &'a Target, w: f64) -> Result<Guided<
         let expected = "a model whose columns were standardised alike: trained on the same rows, with the same settings of data";
         return Err(Error::setting("--guide", expected, "one in other units"));
     }
+    if guide.values() != main.values() {
+        let ((black, white), other) = (main.values(), guide.values());
+        let expected = format!("a model of images from {black} to {white}, as what it guides");
+        return Err(Error::setting("--guide", expected, format!("one of images from {} to {}", other.0, other.1)));
+    }
     let noise = |target: &Target| match target.is_clean() || target.knows_no_noise() {
         true => "no",
         false => target.noise().name(),
@@ -31,6 +36,14 @@ pub fn guided<'a>(main: &'a Target, guide: &'a Target, w: f64) -> Result<Guided<
     if noise(guide) != noise(main) {
         let expected = format!("a model or density that knows {} noise, as what it guides", noise(main));
         return Err(Error::setting("--guide", expected, format!("one that knows {} noise", noise(guide))));
+    }
+    if let (Target::Trained(_), Target::Trained(_)) = (main, guide) {
+        let ((low, high), (guide_low, guide_high)) = (main.sigma_range(), guide.sigma_range());
+        // The same schedule on nearly the same data.
+        if guide_low > 1.1 * low || guide_high < 0.9 * high {
+            let expected = format!("a model that knows noise from σ = {low} to {high}, as what it guides");
+            return Err(Error::setting("--guide", expected, format!("one that knows it from {guide_low} to {guide_high}")));
+        }
     }
     Ok(Guided { main: main.score(), guide: guide.score(), weight: w })
 }

@@ -283,7 +283,7 @@ pub fn plan(resolved: &mut Resolved, device: &Device) -> Result<Plan> {
     }
     weights::write_snapshot(&state.snapshot(), &parts, |_| Ok(()))?;
     // Weights, gradients, two moments, the averages, and early weights.
-    let copies = 4 + parts.config.ema.len() as u64 + u64::from(parts.config.early().is_some());
+    let copies = 4 + parts.config.ema.len() as u64 + u64::from(parts.config.early_step().is_some());
     Ok(Plan {
         dataset: parts.dataset.name.clone(),
         rows: parts.dataset.train.len(),

@@ -77,7 +77,7 @@ fn least(parts: &Assembled) -> Result<u64> {
         _ => (lookup(NETS, "net.name", &recipe.net.name)?.value.least)(&net_settings(recipe), event),
     };
     // Weights, gradients, two moments, the averages; and of the batch the clean and the noisy points.
-    let copies = 4 + recipe.train.ema.len() as u64 + u64::from(recipe.train.guide > 0.0);
+    let copies = 4 + recipe.train.ema.len() as u64 + u64::from(recipe.train.early > 0.0);
     let batch = (parts.config.batch as u64).saturating_mul(row.saturating_add(2 * event.len() as u64));
     Ok(parameters.saturating_mul(copies).saturating_add(batch).saturating_mul(BYTES))
 }

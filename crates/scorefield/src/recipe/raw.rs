@@ -134,8 +134,8 @@ pub struct Train {
     pub clip: f64,
     /// Half-lives of the weight averages, in steps; the first one is what `sample` uses.
     pub ema: Vec<f64>,
-    /// Part of the steps after which the averaged weights are kept as a guide; 0: none.
-    pub guide: f64,
+    /// Part of the steps after which the averaged weights are kept, to guide samples; 0: none.
+    pub early: f64,
     /// What is done about a step whose loss or gradient is not finite.
     pub on_nan: OnNan,
     /// Steps between two lines of metrics.jsonl.
@@ -198,7 +198,7 @@ impl Default for RawRecipe {
                 weight_decay: 0.0,
                 clip: 1.0,
                 ema: vec![500.0],
-                guide: 0.0,
+                early: 0.0,
                 on_nan: OnNan::Stop,
                 log_every: 50,
                 checkpoint_every: 1000,

@@ -187,7 +187,7 @@ pub static SETTINGS: &[Setting] = &[
         net.precision,
         Kind::Word(Precision::WORDS),
         Fixed,
-        "what a unet's convolutions multiply: f32, or numbers rounded to bf16, faster where the processor has its dot products"
+        "what a unet's convolutions and per-pixel maps multiply: f32, or numbers rounded to bf16, for processors with its dot products"
     ),
     setting!(
         net.config,
@@ -246,7 +246,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!(train.clip, Kind::Number(Range::NotNegative), Fixed, "largest global gradient norm; 0 turns clipping off"),
     setting!(train.ema, Kind::Numbers(Range::AtLeastOne), Fixed, "half-lives of the weight averages, in steps"),
     setting!(
-        train.guide,
+        train.early,
         Kind::Number(Range::BelowOne),
         Fixed,
         "the part of the steps after which averaged weights are kept for `sample --guidance`; 0: none"

@@ -344,11 +344,18 @@ impl TrainedModel {
                 let kept: Vec<String> = kept.iter().map(f64::to_string).collect();
                 Error::setting("--ema", format!("a half-life that the run keeps: {}", kept.join(", ")), h)
             })?,
-            Pick::Early if weights::early_of(&file).is_some() => weights::EARLY.to_owned(),
+            Pick::Early if weights::early_of(&file).is_some() => {
+                let (early, best) = (weights::early_of(&file), weights::best_of(&file).map(|(step, _)| step));
+                if let (Some(early), Some(best)) = (early, best.filter(|best| Some(*best) <= early)) {
+                    let expected = format!("early weights from before step {best}, whose held-out loss was the lowest");
+                    return Err(Error::setting("--guidance", expected, format!("those of step {early}")));
+                }
+                weights::EARLY.to_owned()
+            }
             Pick::Early => {
                 let expected = "a --guide beside it, or a run that keeps early weights";
                 return Err(Error::setting("--guidance", expected, format!("{} without any", path.display()))
-                    .with_hint("train with --guide 0.125 keeps those of an eighth of the steps"));
+                    .with_hint("train with --early 0.125 keeps those of an eighth of the steps; --guide names another run"));
             }
         };
         let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;

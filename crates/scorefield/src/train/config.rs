@@ -48,7 +48,7 @@ pub struct TrainConfig {
     /// Half-lives, in steps, of the exponential averages of the weights; the first is the one used by default.
     pub ema: Vec<f64>,
     /// The part of the steps after which the first average is kept as early weights; 0: they are not kept.
-    pub guide: f64,
+    pub early: f64,
     /// What is done about a step whose loss or gradient is not finite.
     pub on_nan: OnNan,
     /// Steps between logged losses.
@@ -61,8 +61,10 @@ pub struct TrainConfig {
 
 impl TrainConfig {
     /// The step after which early weights are kept, if they are.
-    pub fn early(&self) -> Option<u64> {
-        (self.guide > 0.0).then(|| ((self.guide * self.steps as f64).round() as u64).max(1))
+    pub fn early_step(&self) -> Option<u64> {
+        let step = (self.early * self.steps as f64).round() as u64;
+        // Before the last: the weights of the end are no worse than themselves.
+        (self.early > 0.0).then(|| step.min(self.steps.saturating_sub(1)).max(1))
     }
 
     /// The learning rate of step `t`, counted from 1.
@@ -109,7 +111,7 @@ mod tests {
             weight_decay: 0.0,
             clip: 1.0,
             ema: vec![10.0],
-            guide: 0.0,
+            early: 0.0,
             on_nan: OnNan::Stop,
             log_every: 1,
             checkpoint_every: 1,

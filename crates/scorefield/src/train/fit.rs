@@ -123,7 +123,7 @@ pub fn train(
             outcome.loss_first.get_or_insert(value);
             state.window = (state.window.0 + value, state.window.1 + 1);
         }
-        config.early().into_iter().for_each(|from| state.keep_early(from));
+        config.early_step().into_iter().for_each(|from| state.keep_early(from));
         let last = state.step == config.steps;
         let logged = (state.step.is_multiple_of(config.log_every) || last).then(|| state.window.0 / state.window.1 as f64);
         let held_out = match &task.validation {
@@ -192,7 +192,7 @@ mod tests {
             weight_decay: 0.0,
             clip: 1.0,
             ema: vec![20.0, 5.0],
-            guide: 0.2,
+            early: 0.2,
             on_nan: OnNan::Stop,
             log_every: 7,
             checkpoint_every: 1000,

@@ -4,6 +4,7 @@ use scorefield::bench;
 use scorefield::error::Result;
 use scorefield::net::Precision;
 use scorefield::words;
+use scorefield_kernels::image::multiplies_bf16;
 
 use super::peak;
 use crate::output::Answer;
@@ -25,7 +26,10 @@ pub(super) fn run(case: &str, precision: Precision, seconds: f64, session: &Sess
         let images = format!("{} images/s", words::number((pace.rows as f64 / seconds).round()));
         vec![what.to_owned(), words::seconds(seconds), images, arithmetic, memory(bytes)]
     };
-    let mut head = vec![format!("unet {case}, {} images", pace.rows)];
+    let mut head = vec![format!("unet {case}, {} images, {}", pace.rows, precision.word())];
+    if precision == Precision::Bf16 && !multiplies_bf16() {
+        session.warn("this processor has no dot products of bf16: convolutions round to it and gain nothing");
+    }
     head.extend(["time", "", "arithmetic", "peak memory"].map(str::to_owned));
     let rows = [
         head,

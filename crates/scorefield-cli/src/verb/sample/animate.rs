@@ -1,9 +1,11 @@
 //! `--animate`: the samples' way through the plane, as an animated picture.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use scorefield::atomic::atomic_write;
 use scorefield::data::EventShape;
+use scorefield::density::Exact;
 use scorefield::diagnostic::chains::{Draws, Trace};
 use scorefield::error::{Error, Result};
 use scorefield::observe::Observer;
@@ -54,6 +56,7 @@ pub(super) struct Course<'a> {
     pub(super) steps: (usize, usize),
     /// What was sampled, and at what level it ended.
     pub(super) target: &'a Target,
+    pub(super) exact: Option<Arc<dyn Exact>>,
     pub(super) sigma: f64,
     pub(super) sampler: &'static str,
 }
@@ -77,11 +80,9 @@ impl Course<'_> {
             Moment { label: format!("step {}", words::count((self.steps.1 + t * self.steps.0) as u64)), points }
         };
         let moments: Vec<Moment> = (0..frames).map(moment).collect();
-        let exact = self.target.exact(self.sigma);
         let last = moments.last().map_or(&[][..], |m| &m.points);
-        let field = exact
-            .as_deref()
-            .map(|density| plane::log_density(density, self.sigma, plane::range(last, Some((density, self.sigma)))));
+        let exact = self.exact.as_deref();
+        let field = exact.map(|density| plane::log_density(density, self.sigma, plane::range(last, Some((density, self.sigma)))));
         let [x_label, y_label] = plane::labels(self.target.columns());
         let lines = if field.is_some() { " Lines: the density that they should follow at the end." } else { "" };
         let bytes = film(

@@ -8,6 +8,7 @@ use scorefield::score::ScoreJvp;
 
 use super::Sample;
 use crate::chains::Chains;
+use crate::guide::Field;
 use crate::output::Answer;
 use crate::session::Session;
 use crate::sink;
@@ -51,20 +52,20 @@ pub(super) fn look(
     mut draws: Draws,
     steps: (usize, usize),
     target: &Target,
-    score: &dyn ScoreJvp,
+    field: &Field<'_>,
     sigma: f64,
     n: usize,
     seconds: f64,
 ) -> Result<Chains> {
     // Undefined of chains that never moved, and of those that are not finite.
-    let stein = draws.clone().finite().and_then(|(draws, _)| stein_of_chains(&draws, score, sigma)).ok();
+    let stein = draws.clone().finite().and_then(|(draws, _)| stein_of_chains(&draws, field.score(), sigma)).ok();
     if let Some(map) = target.standardise() {
         for row in draws.values.chunks_exact_mut(draws.d) {
             let columns = row.iter_mut().zip(&map.std).zip(&map.mean);
             columns.for_each(|((x, std), mean)| *x = f64::from(*mean) + f64::from(*std) * *x);
         }
     }
-    let density = target.exact(sigma);
+    let density = field.exact(target, sigma);
     let mixture = density.as_deref().and_then(|density| density.as_mixture()).map(|mixture| (mixture, sigma));
     Ok(Chains::new(draws, steps, n, Some(seconds), mixture)?.with_stein(stein))
 }

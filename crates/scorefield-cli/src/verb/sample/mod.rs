@@ -109,7 +109,7 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     let advice = args.advise.then(|| advise(field.score(), &*ready.sampler, &request)).transpose()?;
 
     let mut progress = session.progress();
-    let mut drawn = Gathered::new(&target, sink.as_ref(), args.n)?;
+    let mut drawn = Gathered::new(&target, sink.as_ref(), args.n)?.of_another(matches!(field, Field::Guided(_)));
     // Fewer draws than four say nothing of a chain.
     let course = ready.sampler.kept().filter(|kept| kept.steps >= 4);
     let began = Instant::now();
@@ -130,9 +130,18 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
     }
     check_divergence(&drawn, &totals, args, session, &|row| divergence(field.score(), &*ready.sampler, &request, row))?;
     let sigma = totals.sigma;
-    let Gathered { kept, moments, modes, diverged, first_diverged } = drawn;
-    let set =
-        Set { args, target: &target, guide: guide.as_ref(), sampler, ready: &ready, totals, seconds, epsilon: asked.epsilon };
+    let Gathered { kept, moments, modes, diverged, first_diverged, .. } = drawn;
+    let set = Set {
+        args,
+        target: &target,
+        field: &field,
+        guide: guide.as_ref(),
+        sampler,
+        ready: &ready,
+        totals,
+        seconds,
+        epsilon: asked.epsilon,
+    };
     match (&sink, kept) {
         (Some(sink), Kept::Points(points)) => set.draw(sink, &points, session)?,
         (_, Kept::File(writer)) => set.finish(*writer, session)?,
@@ -142,7 +151,8 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
         return Err(set.interrupted());
     }
     if let Some((path, draws)) = film {
-        Course { draws: draws?, steps: frames, target: &target, sigma, sampler }.write(path, session)?;
+        Course { draws: draws?, steps: frames, target: &target, exact: field.exact(&target, sigma), sigma, sampler }
+            .write(path, session)?;
     }
     let mut answer = set.answer(&moments, modes.and_then(|modes| modes.weights()), diverged, &first_diverged);
     if let Some(found) = found {
@@ -160,9 +170,7 @@ pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
             }
             Ok(answer)
         }
-        Some(draws) => {
-            args.with_chains(answer, look(draws?, steps, &target, field.score(), sigma, args.n, seconds)?, &target, session)
-        }
+        Some(draws) => args.with_chains(answer, look(draws?, steps, &target, &field, sigma, args.n, seconds)?, &target, session),
     }
 }
 

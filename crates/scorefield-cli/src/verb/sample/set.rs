@@ -8,7 +8,7 @@ use scorefield::sample::{Ready, StepSizes, Totals};
 use scorefield::words;
 
 use super::Sample;
-use crate::guide::Guide;
+use crate::guide::{Field, Guide};
 use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::Session;
@@ -19,6 +19,7 @@ use crate::statistics::{MANY, ModeWeights, Moments};
 pub(super) struct Set<'a> {
     pub(super) args: &'a Sample,
     pub(super) target: &'a Target,
+    pub(super) field: &'a Field<'a>,
     pub(super) guide: Option<&'a Guide>,
     pub(super) sampler: &'static str,
     pub(super) ready: &'a Ready,
@@ -32,7 +33,7 @@ impl Set<'_> {
     /// The picture of the points.
     pub(super) fn draw(&self, sink: &Sink, points: &[f32], session: &Session) -> Result<()> {
         let (args, target, sigma) = (self.args, self.target, self.totals.sigma);
-        let density = target.exact(sigma);
+        let density = self.field.exact(target, sigma);
         let record = self.record(session).done();
         let title = format!("{} samples of {}, by {}", words::count(self.totals.rows), args.target, self.sampler);
         sink.write(&Show {
@@ -108,8 +109,10 @@ impl Set<'_> {
     pub(super) fn answer(&self, moments: &Moments, modes: Option<ModeWeights>, diverged: u64, first_diverged: &[u64]) -> Answer {
         let (n, d) = (self.totals.rows, self.target.event().len());
         let rate = n as f64 / self.seconds;
-        // A guide is asked wherever the model is.
-        let evaluations = self.totals.evaluations * if self.guide.is_some() { 2 } else { 1 };
+        let guided = matches!(self.field, Field::Guided(_));
+        // A guide is asked wherever the model is; a density is no network.
+        let networks = 1 + u32::from(self.guide.is_some_and(|guide| matches!(guide.target, Target::Trained(_))));
+        let evaluations = self.totals.evaluations * if guided { u64::from(networks) } else { 1 };
         let mut text = format!(
             "{} samples by {} in {} ({}/s, {evaluations} network evaluations each)\n{}: {}\n",
             words::count(n),
@@ -120,7 +123,8 @@ impl Set<'_> {
             self.ready.settings
         );
         if let Some(guide) = self.guide {
-            text += &format!("led away from the guide with weight {}: sharper than the model, and less varied\n", guide.weight);
+            let how = if guide.weight > 1.0 { ": sharper than the model, and less varied" } else { "" };
+            text += &format!("led away from the guide with weight {}{how}\n", guide.weight);
         }
         text += &self.moves();
         text += &moments.text(self.target);

@@ -19,7 +19,7 @@ use crate::net::{LevelCount, NetSettings, Network, Parameter, Precision, paramet
 use crate::noise::{Gaussian, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Batch, Law, OBJECTIVES, ObjectiveSettings, Projection, Variate};
 use crate::registry::{lookup, unknown};
-use crate::tensor::{Device, Tensor, matrix, numbers, repeated, vector};
+use crate::tensor::{Device, Tensor, device_name, is_cpu, matrix, numbers, repeated, vector};
 use crate::train::TrainState;
 use scorefield_kernels::memory;
 use std::sync::Arc;
@@ -84,9 +84,16 @@ pub struct UNetPace {
 /// Measures a case with convolutions of `precision`, its forward pass and its training step for about `seconds` each.
 ///
 /// # Errors
-/// A loss that is not finite: then the time would be that of nothing.
+/// A loss that is not finite: then the time would be that of nothing. bf16 on another device than the CPU.
 pub fn unet(case: &UNetCase, seconds: f64, precision: Precision, seed: u64, device: &Device) -> Result<UNetPace> {
     let UNetCase { rows, channels, width, side, .. } = *case;
+    if precision == Precision::Bf16 && !is_cpu(device) {
+        return Err(Error::setting(
+            "--precision bf16",
+            "--device cpu: it is its kernels that multiply in bf16",
+            device_name(device),
+        ));
+    }
     let event = EventShape::Image { channels, height: side, width: side };
     let d = event.len();
     let data = device.clone().autodiff();
