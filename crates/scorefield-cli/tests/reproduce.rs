@@ -36,7 +36,7 @@ fn small_run(folder: &Path, name: &str, seed: &str) {
         "8",
         "--steps",
         "2",
-        "--guide",
+        "--early",
         "0.5",
         "--quiet",
         "--seed",
