@@ -35,7 +35,8 @@ impl Set<'_> {
         let (args, target, sigma) = (self.args, self.target, self.totals.sigma);
         let density = self.field.exact(target, sigma);
         let record = self.record(session).done();
-        let title = format!("{} samples of {}, by {}", words::count(self.totals.rows), args.target, self.sampler);
+        let guidance = self.guide.map_or(String::new(), |guide| format!(", guidance {}", guide.weight));
+        let title = format!("{} samples of {}, by {}{guidance}", words::count(self.totals.rows), args.target, self.sampler);
         sink.write(&Show {
             event: &target.event(),
             clouds: &[Cloud { name: "", points }],
@@ -109,10 +110,10 @@ impl Set<'_> {
     pub(super) fn answer(&self, moments: &Moments, modes: Option<ModeWeights>, diverged: u64, first_diverged: &[u64]) -> Answer {
         let (n, d) = (self.totals.rows, self.target.event().len());
         let rate = n as f64 / self.seconds;
-        let guided = matches!(self.field, Field::Guided(_));
         // A guide is asked wherever the model is; a density is no network.
-        let networks = 1 + u32::from(self.guide.is_some_and(|guide| matches!(guide.target, Target::Trained(_))));
-        let evaluations = self.totals.evaluations * if guided { u64::from(networks) } else { 1 };
+        let guide_is_asked = matches!(self.field, Field::Guided(_));
+        let two = guide_is_asked && self.guide.is_some_and(|guide| matches!(guide.target, Target::Trained(_)));
+        let evaluations = self.totals.evaluations * if two { 2 } else { 1 };
         let mut text = format!(
             "{} samples by {} in {} ({}/s, {evaluations} network evaluations each)\n{}: {}\n",
             words::count(n),
