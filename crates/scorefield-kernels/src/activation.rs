@@ -11,7 +11,7 @@
 
 use crate::dispatch::{active, simd};
 use crate::elementary::TOGETHER;
-use crate::pointwise::{Pointwise, Silu, SiluJet, over};
+use crate::pointwise::{Pointwise, Silu, SiluJet, each, over};
 use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
@@ -56,7 +56,7 @@ pub fn silu_derivatives(x: &[f32], d1: &mut [f32], d2: &mut [f32]) {
 }
 
 simd! {
-    fn silu_span(x: &[f32], y: &mut [f32]) = |x, y| over([x], y, |[x]| x, Silu::<FUSED, 0>, |_, y| y);
+    fn silu_span(x: &[f32], y: &mut [f32]) = |x, y| each(x, y, Silu::<FUSED, 0>);
     fn backward_span(x: &[f32], g: &[f32], gx: &mut [f32]) = |x, g, gx| over([x, g], gx, |[x, _]| x, Silu::<FUSED, 1>, |[_, g], slope| g * slope);
     fn derivatives_span(x: &[f32], d1: &mut [f32], d2: &mut [f32]) = derivatives_body::<FUSED>;
 }

@@ -56,40 +56,83 @@ fn exp_of_reduced(shifted: f32, r: f32, fma: impl Fn(f32, f32, f32) -> f32) -> f
     y * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }
 
-/// (σ(x), 1 − σ(x), tanh(x/2)) with σ(x) = 1/(1 + e⁻ˣ), none of them by cancellation where it is small, except tanh near 0.
+/// (σ, σ(1 − σ), tanh(x/2)) with σ = σ(x) = 1/(1 + e⁻ˣ), none of them by cancellation where it is small, except tanh near 0.
 #[inline(always)]
 pub(crate) fn sigmoid<const FUSED: bool>(x: f32) -> (f32, f32, f32) {
-    sigmoid_of(x, exp_of_nonpositive::<FUSED>(-x.abs()))
+    let e = exp_of_nonpositive::<FUSED>(-x.abs());
+    sigmoid_of(x, e, 1.0 / (1.0 + e))
 }
 
-/// [`sigmoid`] of x, `e` being e^{−|x|}.
+/// [`sigmoid`] of x, `e` being e^{−|x|} and `large` 1/(1 + e).
 #[inline(always)]
-fn sigmoid_of(x: f32, e: f32) -> (f32, f32, f32) {
-    let large = 1.0 / (1.0 + e);
+fn sigmoid_of(x: f32, e: f32, large: f32) -> (f32, f32, f32) {
     let small = e * large;
+    let slope = large * small;
     let tanh = (1.0 - e) * large;
     // By the sign's bit, which is one instruction less than a comparison; at −0 both are the same.
-    if x.is_sign_negative() { (small, large, -tanh) } else { (large, small, tanh) }
+    if x.is_sign_negative() { (small, slope, -tanh) } else { (large, slope, tanh) }
 }
 
-/// Numbers that [`sigmoids`] takes together.
+/// x·σ(x), which takes a multiplication less than by [`sigmoid`].
+#[inline(always)]
+pub(crate) fn silu<const FUSED: bool>(x: f32) -> f32 {
+    silu_of(x, exp_of_nonpositive::<FUSED>(-x.abs()))
+}
+
+/// [`silu`] of x, `e` being e^{−|x|}.
+#[inline(always)]
+fn silu_of(x: f32, e: f32) -> f32 {
+    (if x.is_sign_negative() { x * e } else { x }) / (1.0 + e)
+}
+
+/// Numbers that are taken together.
 pub(crate) const TOGETHER: usize = 64;
 
-/// [`sigmoid`] of many numbers, to the same bits, told one after the other as `told(i, sigmoid(x_i))`. In stages over all of them: a loop for each
-/// keeps its constants in registers, where one loop for everything fetches most of them again for every vector.
+/// So many numbers, on whole cache lines: what is stored across the border of two takes twice as long.
+#[repr(align(64))]
+pub(crate) struct Together(pub(crate) [f32; TOGETHER]);
+
+impl Together {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([0.0; TOGETHER])
+    }
+}
+
+/// [`sigmoid`] of many numbers, to the same bits, told one after the other as `told(i, sigmoid(x_i))`.
 #[inline(always)]
 pub(crate) fn sigmoids<const FUSED: bool>(x: &[f32; TOGETHER], mut told: impl FnMut(usize, (f32, f32, f32))) {
-    let fma = multiply_add::<FUSED>;
-    let (mut shifted, mut rest, mut e) = ([0.0f32; TOGETHER], [0.0f32; TOGETHER], [0.0f32; TOGETHER]);
+    let e = exponentials::<FUSED>(x);
+    let mut large = Together::new();
     for i in 0..TOGETHER {
-        (shifted[i], rest[i]) = reduced::<FUSED>(x[i].abs());
+        large.0[i] = 1.0 / (1.0 + e.0[i]);
+    }
+    for (i, &x) in x.iter().enumerate() {
+        told(i, sigmoid_of(x, e.0[i], large.0[i]));
+    }
+}
+
+/// [`silu`] of many numbers, to the same bits, told one after the other as `told(i, silu(x_i))`.
+#[inline(always)]
+pub(crate) fn silus<const FUSED: bool>(x: &[f32; TOGETHER], mut told: impl FnMut(usize, f32)) {
+    let e = exponentials::<FUSED>(x);
+    for (i, &x) in x.iter().enumerate() {
+        told(i, silu_of(x, e.0[i]));
+    }
+}
+
+/// e^{−|x|}. In stages over all of them, here as above: each has its constants in registers and is a short chain of operations, of which a processor
+/// has many under way at a time. One loop for everything takes half as long again.
+#[inline(always)]
+fn exponentials<const FUSED: bool>(x: &[f32; TOGETHER]) -> Together {
+    let (mut shifted, mut rest) = (Together::new(), Together::new());
+    for (i, x) in x.iter().enumerate() {
+        (shifted.0[i], rest.0[i]) = reduced::<FUSED>(x.abs());
     }
     for i in 0..TOGETHER {
-        e[i] = exp_of_reduced(shifted[i], rest[i], fma);
+        shifted.0[i] = exp_of_reduced(shifted.0[i], rest.0[i], multiply_add::<FUSED>);
     }
-    for i in 0..TOGETHER {
-        told(i, sigmoid_of(x[i], e[i]));
-    }
+    shifted
 }
 
 const SQRT_HALF_BITS: u32 = 0x3F35_04F3;

@@ -6,7 +6,7 @@
 use crate::dispatch::{Simd, active, simd};
 use crate::mlp::Activation;
 use crate::mlp::smooth::{gelu, softplus, tanh};
-use crate::pointwise::{Pointwise, Silu, over};
+use crate::pointwise::{Pointwise, Silu, each, over};
 use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 
@@ -75,7 +75,7 @@ functions! {
 #[inline(always)]
 fn span(u: &[f32], g: &[f32], y: &mut [f32], f: impl Pointwise<f32>) {
     if g.is_empty() {
-        over([u], y, |[u]| u, f, |_, y| y);
+        each(u, y, f);
     } else {
         over([u, g], y, |[u, _]| u, f, |[_, g], y| g * y);
     }

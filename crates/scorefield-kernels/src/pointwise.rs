@@ -1,6 +1,6 @@
 //! Functions of one number, applied to many: one by one, or [`TOGETHER`] side by side where that is faster. Both give the same bits.
 
-use crate::elementary::{TOGETHER, sigmoid, sigmoids};
+use crate::elementary::{TOGETHER, Together, sigmoid, sigmoids, silu, silus};
 use crate::mlp::smooth::silu_terms;
 use std::mem::MaybeUninit;
 
@@ -48,12 +48,16 @@ pub(crate) struct Silu<const FUSED: bool, const K: usize>;
 impl<const FUSED: bool, const K: usize> Pointwise<f32> for Silu<FUSED, K> {
     #[inline(always)]
     fn one(self, u: f32) -> f32 {
-        SiluJet::<FUSED>.one(u)[K]
+        if K == 0 { silu::<FUSED>(u) } else { SiluJet::<FUSED>.one(u)[K] }
     }
 
     #[inline(always)]
     fn many(self, u: &[f32; TOGETHER], mut told: impl FnMut(usize, f32)) {
-        SiluJet::<FUSED>.many(u, |i, terms| told(i, terms[K]));
+        if K == 0 {
+            silus::<FUSED>(u, told);
+        } else {
+            SiluJet::<FUSED>.many(u, |i, terms| told(i, terms[K]));
+        }
     }
 }
 
@@ -77,6 +81,18 @@ impl Slot for MaybeUninit<f32> {
     }
 }
 
+/// `to`_i = f(u_i), for slices of one length.
+#[inline(always)]
+pub(crate) fn each<S: Slot>(u: &[f32], to: &mut [S], f: impl Pointwise<f32>) {
+    let ((u, u_rest), (to, to_rest)) = (u.as_chunks::<TOGETHER>(), to.as_chunks_mut::<TOGETHER>());
+    for (u, to) in u.iter().zip(to) {
+        f.many(u, |i, value| to[i].put(value));
+    }
+    for (u, to) in u_rest.iter().zip(to_rest) {
+        to.put(f.one(*u));
+    }
+}
+
 /// `to`_i = last(a_i, f(first(a_i))), a_i being the i-th number of each of the slices `from`, which are as long as `to`.
 #[inline(always)]
 pub(crate) fn over<const N: usize, S: Slot>(
@@ -88,10 +104,13 @@ pub(crate) fn over<const N: usize, S: Slot>(
 ) {
     let (to, to_rest) = to.as_chunks_mut::<TOGETHER>();
     let blocks = from.map(|from| from.as_chunks::<TOGETHER>().0);
+    let mut u = Together::new();
     for (k, to) in to.iter_mut().enumerate() {
         let from = blocks.map(|block| &block[k]);
-        let u = std::array::from_fn(|i| first(from.map(|from| from[i])));
-        f.many(&u, |i, value| to[i].put(last(from.map(|from| from[i]), value)));
+        for i in 0..TOGETHER {
+            u.0[i] = first(from.map(|from| from[i]));
+        }
+        f.many(&u.0, |i, value| to[i].put(last(from.map(|from| from[i]), value)));
     }
     let from = from.map(|from| from.as_chunks::<TOGETHER>().1);
     for (i, to) in to_rest.iter_mut().enumerate() {

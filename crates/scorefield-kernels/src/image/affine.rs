@@ -9,6 +9,7 @@
 
 use super::Norm;
 use crate::dispatch::{Simd, simd};
+use crate::elementary::TOGETHER;
 use std::ops::{Deref, DerefMut};
 
 /// The coefficients of one image, and work space to compute them in.
@@ -61,8 +62,8 @@ const SLAB: usize = 1 << 14;
 /// How many variances the square of a mean may be for the variance to be had from it without loss.
 const FAR: f64 = 8.0;
 
-/// Numbers that are worked on together.
-const WIDTH: usize = 64;
+/// Numbers that are worked on together: as many as activations take.
+pub(super) const WIDTH: usize = TOGETHER;
 
 fn period(channels: usize) -> usize {
     channels * (WIDTH >> channels.trailing_zeros().min(WIDTH.trailing_zeros()))

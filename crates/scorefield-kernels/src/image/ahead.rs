@@ -1,8 +1,5 @@
 //! Numbers that are wanted soon, asked for while the processor computes with others.
 
-/// Numbers that are computed with between two requests.
-pub(super) const CHUNK: usize = 512;
-
 /// Asks for `numbers` to be brought into the second-level cache. Changes nothing but the time that their reading takes.
 #[inline]
 pub(super) fn fetch(numbers: &[f32]) {

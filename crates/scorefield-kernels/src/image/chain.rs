@@ -5,14 +5,16 @@
 //! ∂L/∂x = r·(ĝ − mean(ĝ) − x̂·mean(ĝ·x̂)) with ĝ = δ·scale and x̂ = (x − μ)·r, which is δ·γ − k₁ − (x − μ)·k₂,
 //! k₁ = Σ γS₁/N and k₂ = r²·Σ γS₂/N, sums over the channels of the group.
 
-use super::affine::{Affine, settle, slab};
-use super::enter::{Entry, Place};
+use super::affine::{Affine, WIDTH, settle, slab};
+use super::ahead;
+use super::enter::{Entry, Place, as_unwritten, body};
 use super::{Activation, Norm};
 use crate::dispatch::{Simd, simd};
-use crate::elementary::{TOGETHER, multiply_add};
+use crate::elementary::multiply_add;
 use crate::mlp::smooth;
-use crate::pointwise::{Pointwise, Silu};
+use crate::pointwise::Silu;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// `to` `[h, w, c]` = what image i of `from` holds, the sum of the four where images were doubled.
 pub(super) fn gather(simd: Simd, from: &[f32], place: Place, i: usize, times: usize, channels: usize, to: &mut [f32]) {
@@ -32,41 +34,115 @@ pub(super) fn gather(simd: Simd, from: &[f32], place: Place, i: usize, times: us
     }
 }
 
-/// Where the gradients of one image go, and come from; `scale` and `offset` may be empty.
+/// Numbers that others are made from, in their place or elsewhere.
+pub(super) enum Onto<'a> {
+    Themselves(&'a mut [f32]),
+    /// `to` is as long as `from`.
+    Others {
+        from: &'a [f32],
+        to: &'a mut [MaybeUninit<f32>],
+    },
+}
+
+impl<'a> Onto<'a> {
+    fn part(&mut self, at: Range<usize>) -> Onto<'_> {
+        match self {
+            Self::Themselves(numbers) => Onto::Themselves(&mut numbers[at]),
+            Self::Others { from, to } => Onto::Others { from: &from[at.clone()], to: &mut to[at] },
+        }
+    }
+
+    /// How many are to be made.
+    fn len(&self) -> usize {
+        match self {
+            Self::Themselves(numbers) => numbers.len(),
+            Self::Others { to, .. } => to.len(),
+        }
+    }
+
+    /// What they are made from, as long as it stands.
+    fn from(&self) -> &[f32] {
+        match self {
+            Self::Themselves(numbers) => numbers,
+            Self::Others { from, .. } => from,
+        }
+    }
+
+    /// The `N` numbers from `at` on.
+    #[inline(always)]
+    fn get<const N: usize>(&self, at: usize) -> [f32; N] {
+        *self.from()[at..].first_chunk().expect("as many")
+    }
+
+    /// What is made of them.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, at: usize, made: [f32; N]) {
+        match self {
+            Self::Themselves(numbers) => *numbers[at..].first_chunk_mut().expect("as many") = made,
+            Self::Others { to, .. } => _ = to[at..at + N].write_copy_of_slice(&made),
+        }
+    }
+
+    /// What was made.
+    ///
+    /// # Safety
+    /// All numbers were.
+    unsafe fn made(self) -> &'a mut [f32] {
+        match self {
+            Self::Themselves(numbers) => numbers,
+            // SAFETY: the caller promises that every one of them was written.
+            Self::Others { to, .. } => unsafe { to.assume_init_mut() },
+        }
+    }
+}
+
+/// Where the gradient by x goes.
+pub(super) enum ByX<'a> {
+    /// Nowhere: it is not wanted.
+    Nowhere,
+    /// Where δ stands.
+    There,
+    To(&'a mut [MaybeUninit<f32>]),
+}
+
+/// Where the gradients of one image go; `scale` and `offset` may be empty.
 pub(super) struct Gradient<'a> {
-    /// That by a(u), `[h, w, c]`, if it does not stand in `d`.
-    pub(super) output: Option<&'a [f32]>,
-    /// Left alone if not wanted.
-    pub(super) x: Option<&'a mut [MaybeUninit<f32>]>,
+    pub(super) x: ByX<'a>,
     pub(super) scale: &'a mut [f32],
     pub(super) offset: &'a mut [f32],
 }
 
-/// From the gradient by a(u), `[h, w, c]`, in `d`, which becomes δ, or in `to.output`; `affine` has the coefficients of this image.
+/// From the gradient by a(u), `[h, w, c]`, in `d`, of which δ is made; `affine` has the coefficients of this image `x`, and `next` is what is wanted
+/// after it.
+#[allow(clippy::too_many_arguments, reason = "one image on its way back")]
 pub(super) fn chain(
     simd: Simd,
     entry: Entry,
     norm: Option<Norm>,
     affine: &mut Affine,
     x: &[f32],
-    d: &mut [f32],
+    next: &[f32],
+    d: Onto<'_>,
     to: Gradient<'_>,
 ) {
     let channels = affine.r.len();
     if entry.plain && entry.activation.is_none() {
-        if let Some(x) = to.x {
-            x.write_copy_of_slice(to.output.unwrap_or(d));
+        match (d, to.x) {
+            (Onto::Others { from, .. }, ByX::To(x)) => _ = x.write_copy_of_slice(from),
+            (Onto::Themselves(d), ByX::To(x)) => _ = x.write_copy_of_slice(d),
+            (Onto::Others { from, to }, ByX::There) => _ = to.write_copy_of_slice(from),
+            (_, ByX::Nowhere) | (Onto::Themselves(_), ByX::There) => {}
         }
         return;
     }
     let slope = match entry.activation {
-        None => straight,
-        Some(Activation::Silu) => silu,
-        Some(Activation::Softplus) => softplus,
-        Some(Activation::Tanh) => tanh,
-        Some(Activation::Gelu) => gelu,
+        None => None,
+        Some(Activation::Silu) => Some(silu as Slope),
+        Some(Activation::Softplus) => Some(softplus as Slope),
+        Some(Activation::Tanh) => Some(tanh as Slope),
+        Some(Activation::Gelu) => Some(gelu as Slope),
     };
-    slope(simd, x, to.output, d, affine);
+    let d = delta(simd, slope, x, d, affine);
     let [by_offset, by_scale] = &affine.sums;
     for ((to, sum), r) in to.scale.iter_mut().zip(by_scale).zip(&affine.r) {
         *to = (sum * f64::from(*r)) as f32;
@@ -74,7 +150,11 @@ pub(super) fn chain(
     for (to, sum) in to.offset.iter_mut().zip(by_offset) {
         *to = *sum as f32;
     }
-    let Some(gx) = to.x else { return };
+    let d = match to.x {
+        ByX::Nowhere => return,
+        ByX::There => Onto::Themselves(d),
+        ByX::To(x) => Onto::Others { from: d, to: x },
+    };
     let Affine { mean, gain, lanes: [k1, k2], .. } = affine;
     k1.fill(0.0);
     k2.fill(0.0);
@@ -92,7 +172,7 @@ pub(super) fn chain(
             }
         }
     }
-    by_x(simd, x, d, mean, gain, k1, k2, gx);
+    by_x(simd, x, d, mean, gain, k1, k2, next);
     k1.fill(0.0);
     k2.fill(0.0);
 }
@@ -103,80 +183,111 @@ simd! {
             *to = (a + b) + (c + d);
         }
     };
-    fn straight(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |_: f32| 1.0);
-    fn silu(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, Silu::<FUSED, 1>);
-    fn softplus(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |u: f32| smooth::softplus::<FUSED>(u)[1]);
-    fn tanh(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |u: f32| smooth::tanh::<FUSED>(u)[1]);
-    fn gelu(x: &[f32], g: Option<&[f32]>, d: &mut [f32], affine: &mut Affine) = |x, g, d, affine| slope_body::<FUSED>(x, g, d, affine, |u: f32| smooth::gelu::<FUSED>(u)[1]);
-    fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body::<FUSED>;
+    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, Silu::<FUSED, 1>);
+    fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, |u: f32| smooth::softplus::<FUSED>(u)[1]);
+    fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, |u: f32| smooth::tanh::<FUSED>(u)[1]);
+    fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, |u: f32| smooth::gelu::<FUSED>(u)[1]);
+    fn add(x: &[f32], slopes: &[f32], d: Onto<'_>, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) = add_body::<FUSED>;
+    fn by_x(x: &[f32], d: Onto<'_>, mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], next: &[f32]) = by_x_body::<FUSED>;
 }
 
-/// `d`, or `g` if given, becomes δ in `d`, and the sums of `affine` S₁ and S₂.
-#[inline(always)]
-fn slope_body<const FUSED: bool>(
-    x: &[f32],
-    mut g: Option<&[f32]>,
-    d: &mut [f32],
-    affine: &mut Affine,
-    slope: impl Pointwise<f32>,
-) {
-    let fma = multiply_add::<FUSED>;
+/// Slopes that wait in the first-level cache for what they are multiplied with.
+const STRIP: usize = 1024;
+
+/// They, on whole cache lines.
+#[repr(align(64))]
+struct Strip([f32; STRIP]);
+
+/// a′ of each number.
+type Slope = fn(Simd, &[f32], &[f32], &[f32], &[f32], usize, &[f32], &mut [MaybeUninit<f32>]);
+
+/// `d` becomes δ, and the sums of `affine` S₁ and S₂. Where there is no `slope`, a′ = 1.
+fn delta<'a>(simd: Simd, slope: Option<Slope>, x: &[f32], mut d: Onto<'a>, affine: &mut Affine) -> &'a mut [f32] {
     let Affine { mean, gain, offset, sums: [s1, s2], lanes: [l1, l2], .. } = affine;
     let period = mean.len();
     s1.fill(0.0);
     s2.fill(0.0);
     l1.fill(0.0);
     l2.fill(0.0);
-    for (x, d) in x.chunks(slab(period)).zip(d.chunks_mut(slab(period))) {
-        for (x, d) in x.chunks(period).zip(d.chunks_mut(period)) {
-            let g = g.as_mut().and_then(|g| g.split_off(..x.len()));
-            let whole = x.len() / TOGETHER * TOGETHER;
-            if let Some(g) = g {
-                d[whole..].copy_from_slice(&g[whole..]);
+    let mut slopes = Strip([1.0; STRIP]);
+    // Whole periods, or parts of one.
+    let together = if period < STRIP { STRIP / period * period } else { period };
+    let mut done = 0;
+    for x in x.chunks(slab(period)) {
+        for (x, first) in x.chunks(together).flat_map(|x| x.chunks(STRIP).zip((0..).step_by(STRIP))) {
+            let slopes = &mut slopes.0[..x.len()];
+            let d = d.part(done..done + x.len());
+            done += x.len();
+            if let Some(slope) = slope {
+                slope(simd, x, mean, gain, offset, first, d.from(), as_unwritten(slopes));
             }
-            for i in whole..x.len() {
-                let from_mean = x[i] - mean[i];
-                d[i] *= slope.one(fma(from_mean, gain[i], offset[i]));
-                l1[i] += d[i];
-                l2[i] = fma(d[i], from_mean, l2[i]);
-            }
-            for first in (0..whole).step_by(TOGETHER) {
-                let [x, mean, gain, offset] = [x, mean, gain, offset].map(|of: &[f32]| &of[first..first + TOGETHER]);
-                if let Some(g) = g {
-                    d[first..first + TOGETHER].copy_from_slice(&g[first..first + TOGETHER]);
-                }
-                let [d, l1, l2] = [&mut *d, l1, l2].map(|of: &mut [f32]| &mut of[first..first + TOGETHER]);
-                let from_mean: [f32; TOGETHER] = std::array::from_fn(|i| x[i] - mean[i]);
-                let u = std::array::from_fn(|i| fma(from_mean[i], gain[i], offset[i]));
-                slope.many(&u, |i, slope| d[i] *= slope);
-                for i in 0..TOGETHER {
-                    l1[i] += d[i];
-                    l2[i] = fma(d[i], from_mean[i], l2[i]);
-                }
-            }
+            let part = first..period.min(first + STRIP);
+            add(simd, x, slopes, d, &mean[part.clone()], &mut l1[part.clone()], &mut l2[part]);
         }
         settle(l1, s1);
         settle(l2, s2);
     }
+    assert_eq!(done, d.len(), "an image and its gradient");
+    // SAFETY: `add` makes every number of what it is given, and was given all of them.
+    unsafe { d.made() }
+}
+
+/// `d` is multiplied by `slopes`, and is added, and its product with `x` − `mean`, to the sums of a period or of a part of one, of which `x` and the
+/// others have as many as they have.
+#[inline(always)]
+fn add_body<const FUSED: bool>(x: &[f32], slopes: &[f32], mut d: Onto<'_>, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) {
+    // So that the sums of both, and what is added to them, fit into registers.
+    const COLUMNS: usize = WIDTH / 2;
+    let fma = multiply_add::<FUSED>;
+    let period = mean.len();
+    let sums = s1.as_chunks_mut::<COLUMNS>().0.iter_mut().zip(s2.as_chunks_mut::<COLUMNS>().0);
+    for (k, (mean, (s1, s2))) in mean.as_chunks::<COLUMNS>().0.iter().zip(sums).enumerate() {
+        let (mut l1, mut l2) = (*s1, *s2);
+        for at in (k * COLUMNS..(x.len() + 1).saturating_sub(COLUMNS)).step_by(period) {
+            let [x, slopes]: [&[f32; COLUMNS]; 2] = [x, slopes].map(|of| of[at..].first_chunk().expect("as many"));
+            let mut delta = d.get::<COLUMNS>(at);
+            for i in 0..COLUMNS {
+                delta[i] *= slopes[i];
+                l1[i] += delta[i];
+                l2[i] = fma(delta[i], x[i] - mean[i], l2[i]);
+            }
+            d.put(at, delta);
+        }
+        (*s1, *s2) = (l1, l2);
+    }
+    for at in x.len() / COLUMNS * COLUMNS..x.len() {
+        let i = at % period;
+        let delta = d.get::<1>(at)[0] * slopes[at];
+        s1[i] += delta;
+        s2[i] = fma(delta, x[at] - mean[i], s2[i]);
+        d.put(at, [delta]);
+    }
 }
 
 #[inline(always)]
-fn by_x_body<const FUSED: bool>(
-    x: &[f32],
-    d: &[f32],
-    mean: &[f32],
-    gain: &[f32],
-    k1: &[f32],
-    k2: &[f32],
-    to: &mut [MaybeUninit<f32>],
-) {
-    let fma = multiply_add::<FUSED>;
-    let period = mean.len();
-    for ((x, d), to) in x.chunks(period).zip(d.chunks(period)).zip(to.chunks_mut(period)) {
-        let n = x.len();
-        let (d, to, mean, gain, k1, k2) = (&d[..n], &mut to[..n], &mean[..n], &gain[..n], &k1[..n], &k2[..n]);
-        for i in 0..n {
-            to[i].write(fma(x[i] - mean[i], -k2[i], fma(d[i], gain[i], -k1[i])));
+fn by_x_body<const FUSED: bool>(x: &[f32], mut d: Onto<'_>, mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], next: &[f32]) {
+    let [mean, gain, k1, k2] = [mean, gain, k1, k2].map(|of| of.as_chunks::<WIDTH>().0);
+    let by_x = |x: f32, d: f32, [mean, gain, k1, k2]: [f32; 4]| {
+        let fma = multiply_add::<FUSED>;
+        fma(x - mean, -k2, fma(d, gain, -k1))
+    };
+    let (period, mut at) = (mean.len(), 0);
+    let mut next = next.chunks(WIDTH);
+    let (blocks, rest) = x.as_chunks::<WIDTH>();
+    for (x, first) in blocks.iter().zip((0..).step_by(WIDTH)) {
+        // The mean of what comes next is bound by memory.
+        ahead::fetch(next.next().unwrap_or_default());
+        let (mean, gain, k1, k2) = (&mean[at], &gain[at], &k1[at], &k2[at]);
+        let mut delta = d.get::<WIDTH>(first);
+        for i in 0..WIDTH {
+            delta[i] = by_x(x[i], delta[i], [mean[i], gain[i], k1[i], k2[i]]);
         }
+        d.put(first, delta);
+        at = if at + 1 == period { 0 } else { at + 1 };
+    }
+    for (i, x) in rest.iter().enumerate() {
+        let first = blocks.len() * WIDTH + i;
+        let [delta] = d.get(first);
+        d.put(first, [by_x(*x, delta, [mean, gain, k1, k2].map(|of| of[at][i]))]);
     }
 }

@@ -1,11 +1,12 @@
 //! From x to what the convolution reads: a(u) of each pixel, doubled in both directions if asked, in a frame of zeros.
 
-use super::affine::Affine;
+use super::affine::{Affine, WIDTH};
+use super::ahead;
 use super::{Activation, Frame};
 use crate::dispatch::{Simd, simd};
-use crate::elementary::multiply_add;
+use crate::elementary::{Together, multiply_add};
 use crate::mlp::smooth;
-use crate::pointwise::{Pointwise, Silu, over};
+use crate::pointwise::{Pointwise, Silu};
 use std::mem::MaybeUninit;
 
 /// Where a block of images lies in its frame.
@@ -67,10 +68,10 @@ pub(super) fn enter(
     place.surround(i, to);
     for (y, x) in x.chunks_exact(width * channels).enumerate() {
         if entry.times == 1 && place.frame.channels == channels {
-            transform(simd, entry, affine, x, as_unwritten(place.row(i, y, to)));
+            transform(simd, entry, affine, x, &[], as_unwritten(place.row(i, y, to)));
             continue;
         }
-        transform(simd, entry, affine, x, as_unwritten(row));
+        transform(simd, entry, affine, x, &[], as_unwritten(row));
         for y in entry.times * y..entry.times * (y + 1) {
             let to = place.row(i, y, to).chunks_exact_mut(entry.times * place.frame.channels);
             for (from, to) in row.chunks_exact(channels).zip(to) {
@@ -83,59 +84,66 @@ pub(super) fn enter(
     }
 }
 
-/// All of `to` = a((x − μ)γ + β), for pixels one after the other.
-pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], to: &mut [MaybeUninit<f32>]) {
-    if entry.plain && entry.activation.is_none() {
-        to.write_copy_of_slice(x);
-        return;
-    }
-    let run = match entry.activation {
+/// All of `to` = a((x − μ)γ + β), for pixels one after the other. Meanwhile `next`, as much of it as of x, is fetched.
+pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) {
+    let Affine { mean, gain, offset, .. } = affine;
+    let a = match entry.activation {
+        None if entry.plain => {
+            to.write_copy_of_slice(x);
+            return;
+        }
         None => straight,
         Some(Activation::Silu) => silu,
         Some(Activation::Softplus) => softplus,
         Some(Activation::Tanh) => tanh,
         Some(Activation::Gelu) => gelu,
     };
-    run(simd, x, &affine.mean, &affine.gain, &affine.offset, to);
+    a(simd, x, mean, gain, offset, next, to);
 }
 
 /// The same numbers, to be written over.
-fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: the layouts are the same, and `transform`, the only one to use this, writes nothing but numbers.
+pub(super) fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+    // SAFETY: the layouts are the same, and what this module and `chain` do with it is to have numbers written.
     unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
 }
 
 simd! {
-    fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| u);
-    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, Silu::<FUSED, 0>);
-    fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| smooth::softplus::<FUSED>(u)[0]);
-    fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| smooth::tanh::<FUSED>(u)[0]);
-    fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], to: &mut [MaybeUninit<f32>]) =
-        |x, mean, gain, offset, to| body::<FUSED>(x, mean, gain, offset, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
+    fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| u);
+    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, Silu::<FUSED, 0>);
+    fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::softplus::<FUSED>(u)[0]);
+    fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::tanh::<FUSED>(u)[0]);
+    fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
 }
 
+/// `to` = a((x − μ)γ + β), where `x` begins with number `first` of a period. Meanwhile `next` is fetched.
 #[inline(always)]
-fn body<const FUSED: bool>(
+#[allow(clippy::too_many_arguments, reason = "three coefficients")]
+pub(super) fn body<const FUSED: bool>(
     x: &[f32],
     mean: &[f32],
     gain: &[f32],
     offset: &[f32],
+    first: usize,
+    next: &[f32],
     to: &mut [MaybeUninit<f32>],
     a: impl Pointwise<f32>,
 ) {
-    let period = mean.len();
-    for (x, to) in x.chunks(period).zip(to.chunks_mut(period)) {
-        let n = x.len();
-        over(
-            [x, &mean[..n], &gain[..n], &offset[..n]],
-            to,
-            |[x, mean, gain, offset]| multiply_add::<FUSED>(x - mean, gain, offset),
-            a,
-            |_, y| y,
-        );
+    let [mean, gain, offset] = [mean, gain, offset].map(|of| of.as_chunks::<WIDTH>().0);
+    let (period, mut at) = (mean.len(), first / WIDTH);
+    let straight = |x, mean, gain, offset| multiply_add::<FUSED>(x - mean, gain, offset);
+    let mut u = Together::new();
+    let mut next = next.chunks(WIDTH);
+    let ((xs, x), (tos, to)) = (x.as_chunks::<WIDTH>(), to.as_chunks_mut::<WIDTH>());
+    for (x, to) in xs.iter().zip(tos) {
+        ahead::fetch(next.next().unwrap_or_default());
+        let (mean, gain, offset) = (&mean[at], &gain[at], &offset[at]);
+        for i in 0..WIDTH {
+            u.0[i] = straight(x[i], mean[i], gain[i], offset[i]);
+        }
+        a.many(&u.0, |i, y| _ = to[i].write(y));
+        at = if at + 1 == period { 0 } else { at + 1 };
+    }
+    for (i, (x, to)) in x.iter().zip(to).enumerate() {
+        to.write(a.one(straight(*x, mean[at][i], gain[at][i], offset[at][i])));
     }
 }

@@ -1,15 +1,14 @@
 //! y = a(norm(x)·scale + offset) as a pass of its own, where no convolution follows that it could be part of.
 
 use super::affine::Affine;
-use super::ahead;
 use super::backward::over_images;
-use super::chain::{Gradient, chain};
-use super::enter::{Entry, transform};
+use super::chain::{ByX, Gradient, Onto, chain};
+use super::enter::{Entry, as_unwritten, transform};
 use super::layer::of_image;
 use super::{Activation, Norm, Wanted, uninit};
 use crate::dispatch::active;
 use crate::matrix::scratch;
-use crate::share::shares;
+use crate::share::{SPAN, shares};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
@@ -50,6 +49,11 @@ impl Plan {
     }
 }
 
+/// How many images of `size` numbers a thread takes at most before it looks whether another has run out of them.
+fn images_at_once(size: usize) -> usize {
+    (4 * SPAN / size).max(1)
+}
+
 /// y as x `[n, pixels, channels]`; `scale` and `offset` are `[c]`, `[n, c]` or empty.
 ///
 /// # Panics
@@ -61,18 +65,13 @@ pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f
         let (x, next) = x[i * size..].split_at(size);
         affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
         // The next image's mean is bound by memory, this one's activation is not.
-        let chunk = ahead::CHUNK.next_multiple_of(affine.mean.len());
-        for (k, (x, y)) in x.chunks(chunk).zip(y.chunks_mut(chunk)).enumerate() {
-            let soon = k * chunk..(k * chunk + chunk).min(size);
-            ahead::fetch(next.get(soon).unwrap_or_default());
-            transform(active(), entry, affine, x, y);
-        }
+        transform(active(), entry, affine, x, next, y);
     };
     // SAFETY: the images make up all of y, and each is written.
     unsafe {
         uninit::vector(x.len(), |y| {
             if shares(x.len(), 500) {
-                let images = y.par_chunks_mut(size).enumerate();
+                let images = y.par_chunks_mut(size).enumerate().with_max_len(images_at_once(size));
                 images.for_each_init(|| Affine::new(channels), |affine, (i, y)| image(affine, i, y));
             } else {
                 let mut affine = Affine::new(channels);
@@ -99,26 +98,33 @@ pub fn normalise_backward(
     let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
     let by_image = |given: &[f32]| vec![0.0; if given.is_empty() { 0 } else { n * channels }];
     let (mut by_scale, mut by_offset) = (by_image(scale), by_image(offset));
-    let image = |affine: &mut Affine, i: usize, to: Gradient<'_>| {
-        let x = &x[i * size..][..size];
+    let image = |affine: &mut Affine, i: usize, gx: Option<&mut [MaybeUninit<f32>]>, [by_scale, by_offset]: [&mut [f32]; 2]| {
+        let (x, next) = x[i * size..].split_at(size);
+        let next = next.get(..size).unwrap_or_default();
+        let g = &g[i * size..][..size];
         affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
-        scratch::with([size], |[d]| {
-            chain(active(), entry, plan.norm, affine, x, d, to);
-        });
+        let mut back = |to: &mut [MaybeUninit<f32>], by_x: ByX<'_>| {
+            let gradient = Gradient { x: by_x, scale: by_scale, offset: by_offset };
+            chain(active(), entry, plan.norm, affine, x, next, Onto::Others { from: g, to }, gradient);
+        };
+        match gx {
+            Some(gx) => back(gx, ByX::There),
+            None => scratch::with([size], |[d]| back(as_unwritten(d), ByX::Nowhere)),
+        }
     };
     let mut all = |gx: &mut [MaybeUninit<f32>]| {
         let (mut gx, mut by_scale, mut by_offset) =
             (gx.chunks_mut(size), by_scale.chunks_mut(channels), by_offset.chunks_mut(channels));
-        let gradients = (0..n).map(|i| {
-            let (scale, offset) = (by_scale.next().unwrap_or_default(), by_offset.next().unwrap_or_default());
-            (i, Gradient { output: Some(&g[i * size..][..size]), x: gx.next(), scale, offset })
-        });
-        let gradients: Vec<_> = gradients.collect();
+        let parts = (0..n).map(|i| (i, gx.next(), [by_scale.next().unwrap_or_default(), by_offset.next().unwrap_or_default()]));
+        let parts: Vec<_> = parts.collect();
         if shares(x.len(), 700) {
-            gradients.into_par_iter().for_each_init(|| Affine::new(channels), |affine, (i, to)| image(affine, i, to));
+            parts
+                .into_par_iter()
+                .with_max_len(images_at_once(size))
+                .for_each_init(|| Affine::new(channels), |affine, (i, gx, to)| image(affine, i, gx, to));
         } else {
             let mut affine = Affine::new(channels);
-            gradients.into_iter().for_each(|(i, to)| image(&mut affine, i, to));
+            parts.into_iter().for_each(|(i, gx, to)| image(&mut affine, i, gx, to));
         }
     };
     let gx = match wanted {

@@ -125,20 +125,18 @@ fn span<const DERIVATIVES: usize>(
     }
 }
 
-/// The first row of the table, at x with (s, c, t).
+/// The first row of the table, at x with (s, sc, t).
 #[inline(always)]
-pub(crate) fn silu_terms<const FUSED: bool>(x: f32, (s, c, t): (f32, f32, f32)) -> [f32; 4] {
-    let sc = s * c;
+pub(crate) fn silu_terms<const FUSED: bool>(x: f32, (s, sc, t): (f32, f32, f32)) -> [f32; 4] {
     [x * s, multiply_add::<FUSED>(x, sc, s), sc * (2.0 - x * t), sc * (x * (t * t - 2.0 * sc) - 3.0 * t)]
 }
 
 #[inline(always)]
 pub(crate) fn softplus<const FUSED: bool>(x: f32) -> [f32; 4] {
-    let (s, c, t) = sigmoid::<FUSED>(x);
-    // e^{−|x|} is the smaller of s and c over the larger.
+    let (s, sc, t) = sigmoid::<FUSED>(x);
     let e = exp_of_nonpositive::<FUSED>(-x.abs());
     let positive = if x < 0.0 { 0.0 } else { x };
-    [positive + ln_1p(e), s, s * c, -(s * c * t)]
+    [positive + ln_1p(e), s, sc, -(sc * t)]
 }
 
 /// (tanh x − x)/x³ for |x| ≤ 0.625 in powers of x², highest first (Cephes, Moshier 1989, `tanhf`).
@@ -146,11 +144,11 @@ const TANH: [f32; 5] = [-5.704_988_7e-3, 2.063_908_8e-2, -5.373_971_6e-2, 1.333_
 
 #[inline(always)]
 pub(crate) fn tanh<const FUSED: bool>(x: f32) -> [f32; 4] {
-    let (s, c, far) = sigmoid::<FUSED>(2.0 * x);
+    let (_, sc, far) = sigmoid::<FUSED>(2.0 * x);
     let xx = x * x;
     let near = ((((TANH[0] * xx + TANH[1]) * xx + TANH[2]) * xx + TANH[3]) * xx + TANH[4]) * (xx * x) + x;
     let t = if x.abs() < 0.625 { near } else { far };
-    let d = 4.0 * s * c;
+    let d = 4.0 * sc;
     [t, d, -2.0 * t * d, d * (4.0 * t * t - 2.0 * d)]
 }
 

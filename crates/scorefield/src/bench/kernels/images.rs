@@ -32,7 +32,10 @@ pub(super) fn rows() -> Vec<Row> {
     }
     rows.extend(convolution(["1×1", "1×1 backward"], 64, layer(32, 64, 32, 1, 1), Before::Nothing));
     rows.extend(convolution(["3×3 by 2", "3×3 by 2 backward"], 64, layer(32, 32, 32, 3, 2), Before::Nothing));
-    rows.extend([[64, 32, 32], [64, 16, 64]].into_iter().flat_map(|[n, side, channels]| normalised(n, side, channels)));
+    for [n, side, channels] in [[64, 32, 32], [64, 16, 64]] {
+        rows.extend(normalised(["norm", "norm backward"], n, side, channels, None));
+        rows.extend(normalised(["norm, silu", "norm, silu backward"], n, side, channels, Some(Activation::Silu)));
+    }
     rows
 }
 
@@ -91,9 +94,9 @@ fn convolution(names: [&'static str; 2], n: usize, plain: Layer, before: Before)
     ]
 }
 
-/// Group norm and SiLU, forward and backward.
-fn normalised(n: usize, side: usize, channels: usize) -> [Row; 2] {
-    let plan = image::Plan { pixels: side * side, channels, norm: Some(NORM), activation: Some(Activation::Silu) };
+/// Group norm and what follows it, forward and backward.
+fn normalised(names: [&'static str; 2], n: usize, side: usize, channels: usize, activation: Option<Activation>) -> [Row; 2] {
+    let plan = image::Plan { pixels: side * side, channels, norm: Some(NORM), activation };
     let dims = [n, side, side, channels];
     let numbers = dims.iter().product();
     let forward = move || {
@@ -104,5 +107,5 @@ fn normalised(n: usize, side: usize, channels: usize) -> [Row; 2] {
         let (x, scale, g) = (normals(numbers), normals(channels), normals(numbers));
         move || drop(black_box(image::normalise_backward(&plan, black_box(&x), &scale, &scale, &g, Wanted::All)))
     };
-    [Row::moving("norm, silu", &dims, 2, forward), Row::moving("norm, silu backward", &dims, 3, backward)]
+    [Row::moving(names[0], &dims, 2, forward), Row::moving(names[1], &dims, 3, backward)]
 }
