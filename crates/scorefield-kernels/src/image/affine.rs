@@ -100,19 +100,20 @@ impl Affine {
             repeat(&mut self.mean, c);
             let [sums, squares] = &mut self.sums;
             about(simd, x, &self.mean, sums, squares);
+            // Of each channel: what its mean is above that, and its variance.
+            for (sum, square) in sums.iter_mut().zip(&mut *squares) {
+                *sum /= pixels;
+                *square = *square / pixels - *sum * *sum;
+            }
             let mut is_far = false;
             for first in (0..c).step_by(size) {
                 let group = first..first + size;
-                // Of each channel: its mean, and the mean of its squares about that.
-                let channel = |i: usize| {
-                    let from_middle = sums[i] / pixels;
-                    (f64::from(self.mean[i]) + from_middle, squares[i] / pixels - from_middle * from_middle)
-                };
-                let mean = group.clone().map(|i| channel(i).0).sum::<f64>() / size as f64;
+                let mean_of = |i: usize| f64::from(self.mean[i]) + sums[i];
+                let mean = group.clone().map(mean_of).sum::<f64>() / size as f64;
                 let square = |x: f64| x * x;
-                let v = group.clone().map(|i| channel(i).1 + square(channel(i).0 - mean)).sum::<f64>() / size as f64;
+                let v = group.clone().map(|i| squares[i] + square(mean_of(i) - mean)).sum::<f64>() / size as f64;
                 // Not the other way round, so that what is not a number counts as near.
-                is_far |= group.clone().map(|i| square(sums[i] / pixels)).sum::<f64>() > FAR * size as f64 * v;
+                is_far |= group.clone().map(|i| square(sums[i])).sum::<f64>() > FAR * size as f64 * v;
                 self.r[group.clone()].fill((1.0 / (v + f64::from(eps)).sqrt()) as f32);
                 self.mean[group].fill(mean as f32);
             }
@@ -208,9 +209,11 @@ fn about_body(x: &[f32], middle: &[f32], sums: &mut [f64], squares: &mut [f64]) 
                     lanes2[i] += d * d;
                 }
             }
-            for (i, (lane, lane2)) in lanes.into_iter().zip(lanes2).enumerate() {
-                sums[(first + i) % channels] += f64::from(lane);
-                squares[(first + i) % channels] += f64::from(lane2);
+            let mut i = first % channels;
+            for (lane, lane2) in lanes.into_iter().zip(lanes2) {
+                sums[i] += f64::from(lane);
+                squares[i] += f64::from(lane2);
+                i = if i + 1 == channels { 0 } else { i + 1 };
             }
         }
         for (i, &x) in x.chunks_exact(period).remainder().iter().enumerate() {
