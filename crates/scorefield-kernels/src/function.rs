@@ -1,7 +1,8 @@
 //! A derivative of an activation at each number, or that times another number: y = f⁽ᵏ⁾(u), y = g·f⁽ᵏ⁾(u), k ≤ 3.
 //!
 //! k = 0 with k = 1 for its gradient is an activation; k = 1 with k = 2, and k = 2 with k = 3, are what the derivatives of a jet are
-//! multiplied by. The formulas, and how exact they are, stand in `mlp/smooth.rs`.
+//! multiplied by. The formulas, and how exact they are, stand in `mlp/smooth.rs`; SiLU's value is that of
+//! `elementary.rs`.
 
 use crate::dispatch::{Simd, active, simd};
 use crate::mlp::Activation;

@@ -41,7 +41,7 @@ impl<const FUSED: bool> Pointwise<[f32; 4]> for SiluJet<FUSED> {
     }
 }
 
-/// The derivative of SiLU of order `K` ≤ 3; its value for 0.
+/// The derivative of SiLU of order `K` ≤ 3; its value for 0, which may differ from that of [`SiluJet`] in the last bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Silu<const FUSED: bool, const K: usize>;
 

@@ -21,7 +21,7 @@ pub(super) struct Affine {
     pub(super) offset: Aligned,
     /// r of each channel.
     pub(super) r: Vec<f32>,
-    /// Sums over pixels of each channel, and lanes of a period to take them in.
+    /// Sums over pixels of each channel, and what is made of them, for as long as they are worked with; and lanes of a period to take them in.
     pub(super) sums: [Vec<f64>; 2],
     pub(super) lanes: [Aligned; 2],
 }

@@ -112,7 +112,7 @@ pub(super) struct Gradient<'a> {
     pub(super) offset: &'a mut [f32],
 }
 
-/// From the gradient by a(u), `[h, w, c]`, in `d`, of which δ is made; `affine` has the coefficients of this image `x`, and `next` is what is wanted
+/// From the gradient by a(u), `[h, w, c]`, in `d`, of which δ is made unless a(u) = x; `affine` has the coefficients of this image `x`, and `next` is what is wanted
 /// after it.
 #[allow(clippy::too_many_arguments, reason = "one image on its way back")]
 pub(super) fn chain(
@@ -172,6 +172,8 @@ pub(super) fn chain(
             }
         }
     }
+    // What was not written is not to be taken for a gradient.
+    assert_eq!(x.len(), d.len(), "an image and the gradient by it");
     by_x(simd, x, d, mean, gain, k1, k2, next);
     k1.fill(0.0);
     k2.fill(0.0);
@@ -232,8 +234,8 @@ fn delta<'a>(simd: Simd, slope: Option<Slope>, x: &[f32], mut d: Onto<'a>, affin
     unsafe { d.made() }
 }
 
-/// `d` is multiplied by `slopes`, and is added, and its product with `x` − `mean`, to the sums of a period or of a part of one, of which `x` and the
-/// others have as many as they have.
+/// `d` is multiplied by `slopes`, and is added, and its product with `x` − `mean`, to the sums of a period or of a part of one. `x`, `slopes` and `d`
+/// are of one length: whole periods and the beginning of one, or the part or its beginning.
 #[inline(always)]
 fn add_body<const FUSED: bool>(x: &[f32], slopes: &[f32], mut d: Onto<'_>, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) {
     // So that the sums of both, and what is added to them, fit into registers.

@@ -84,7 +84,7 @@ pub(super) fn enter(
     }
 }
 
-/// All of `to` = a((x − μ)γ + β), for pixels one after the other. Meanwhile `next`, as much of it as of x, is fetched.
+/// All of `to` = a((x − μ)γ + β), for pixels one after the other. Meanwhile `next`, as much of it as of x, is fetched, if there is something to compute.
 pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) {
     let Affine { mean, gain, offset, .. } = affine;
     let a = match entry.activation {
@@ -103,7 +103,7 @@ pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], ne
 
 /// The same numbers, to be written over.
 pub(super) fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: the layouts are the same, and what this module and `chain` do with it is to have numbers written.
+    // SAFETY: the layouts are the same, and all that is done with it, here, in `chain` and in `normalise`, is to have numbers written.
     unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
 }
 
@@ -115,7 +115,7 @@ simd! {
     fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
 }
 
-/// `to` = a((x − μ)γ + β), where `x` begins with number `first` of a period. Meanwhile `next` is fetched.
+/// `to` = a((x − μ)γ + β), where `x` begins with number `first` of a period, a multiple of [`WIDTH`]. Meanwhile `next` is fetched.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "three coefficients")]
 pub(super) fn body<const FUSED: bool>(
@@ -129,6 +129,7 @@ pub(super) fn body<const FUSED: bool>(
     a: impl Pointwise<f32>,
 ) {
     let [mean, gain, offset] = [mean, gain, offset].map(|of| of.as_chunks::<WIDTH>().0);
+    debug_assert!(first.is_multiple_of(WIDTH), "number {first} of a period");
     let (period, mut at) = (mean.len(), first / WIDTH);
     let straight = |x, mean, gain, offset| multiply_add::<FUSED>(x - mean, gain, offset);
     let mut u = Together::new();

@@ -6,7 +6,7 @@ use super::chain::{ByX, Gradient, Onto, chain};
 use super::enter::{Entry, as_unwritten, transform};
 use super::layer::of_image;
 use super::{Activation, Norm, Wanted, uninit};
-use crate::dispatch::active;
+use crate::dispatch::{Simd, active};
 use crate::matrix::scratch;
 use crate::share::{SPAN, shares};
 use rayon::prelude::*;
@@ -59,13 +59,17 @@ fn images_at_once(size: usize) -> usize {
 /// # Panics
 /// If the lengths do not fit.
 pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f32> {
+    normalise_by(active(), plan, x, scale, offset)
+}
+
+pub(super) fn normalise_by(simd: Simd, plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f32> {
     plan.check(x, scale, offset);
     let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
     let image = |affine: &mut Affine, i: usize, y: &mut [MaybeUninit<f32>]| {
         let (x, next) = x[i * size..].split_at(size);
-        affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
+        affine.set(simd, x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
         // The next image's mean is bound by memory, this one's activation is not.
-        transform(active(), entry, affine, x, next, y);
+        transform(simd, entry, affine, x, next, y);
     };
     // SAFETY: the images make up all of y, and each is written.
     unsafe {
@@ -93,6 +97,18 @@ pub fn normalise_backward(
     g: &[f32],
     wanted: Wanted,
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    backward_by(active(), plan, x, scale, offset, g, wanted)
+}
+
+pub(super) fn backward_by(
+    simd: Simd,
+    plan: &Plan,
+    x: &[f32],
+    scale: &[f32],
+    offset: &[f32],
+    g: &[f32],
+    wanted: Wanted,
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let n = plan.check(x, scale, offset);
     assert!(g.len() == x.len(), "normalise: a gradient of {} numbers, not {}", g.len(), x.len());
     let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
@@ -102,10 +118,10 @@ pub fn normalise_backward(
         let (x, next) = x[i * size..].split_at(size);
         let next = next.get(..size).unwrap_or_default();
         let g = &g[i * size..][..size];
-        affine.set(active(), x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
+        affine.set(simd, x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
         let mut back = |to: &mut [MaybeUninit<f32>], by_x: ByX<'_>| {
             let gradient = Gradient { x: by_x, scale: by_scale, offset: by_offset };
-            chain(active(), entry, plan.norm, affine, x, next, Onto::Others { from: g, to }, gradient);
+            chain(simd, entry, plan.norm, affine, x, next, Onto::Others { from: g, to }, gradient);
         };
         match gx {
             Some(gx) => back(gx, ByX::There),

@@ -6,6 +6,7 @@ mod reference;
 use super::backward::backward_by;
 use super::convolution::Convolution;
 use super::forward::forward_by;
+use super::normalise::{backward_by as normalise_backward_by, normalise_by};
 use super::*;
 use crate::dispatch::{Simd, available};
 use crate::philox::tests::normals;
@@ -297,6 +298,58 @@ proptest! {
         let by_layer = backward(&layer, n, &inputs, &g, Wanted::All);
         for (got, want) in [(got.0, by_layer.x), (got.1, by_layer.scale), (got.2, by_layer.offset)] {
             close(&got, &want.iter().map(|&w| f64::from(w)).collect::<Vec<_>>(), "normalise_backward");
+        }
+    }
+}
+
+/// Images of several slabs of sums, and periods of several strips of slopes with a tail.
+#[test]
+fn a_pass_over_large_images_has_the_slopes_of_the_formula_on_any_number_of_threads() {
+    const N: usize = 3;
+    for (pixels, channels, groups) in [(900, 33, 3), (1024, 32, 8)] {
+        for activation in [None, Some(Activation::Silu)] {
+            let plan = Plan { pixels, channels, norm: Some(Norm { groups, eps: 1e-5 }), activation };
+            let numbers = [normals(1, N * pixels * channels), normals(2, channels), normals(3, N * channels)];
+            let [x, scale, offset] = &numbers;
+            let g = normals(4, x.len());
+            let inputs = Inputs { x, scale, offset, weight: &[], bias: &[], residual: &[] };
+            let exact = Exact::new(&inputs);
+            let loss = |exact: &Exact| {
+                let y = exact.entered(N, channels, plan.norm, activation);
+                y.iter().zip(&g).map(|(y, g)| y * f64::from(*g)).sum::<f64>()
+            };
+            let slopes = [0, 1, 2].map(|input| {
+                let direction = normals(5, numbers[input].len());
+                let moved = |by: f64| {
+                    let mut exact = exact.clone();
+                    exact.inputs[input].iter_mut().zip(&direction).for_each(|(x, d)| *x += by * f64::from(*d));
+                    loss(&exact)
+                };
+                ((moved(1e-5) - moved(-1e-5)) / 2e-5, direction)
+            });
+            for &simd in available() {
+                close(
+                    &normalise_by(simd, &plan, x, scale, offset),
+                    &exact.entered(N, channels, plan.norm, activation),
+                    "normalise",
+                );
+                let run = |threads, wanted| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| normalise_backward_by(simd, &plan, x, scale, offset, &g, wanted))
+                };
+                let got = run(1, Wanted::All);
+                assert_eq!(got, run(2, Wanted::All));
+                assert_eq!(got, run(3, Wanted::All));
+                let (by_x, by_scale, by_offset) = run(2, Wanted::Parameters);
+                assert!(by_x.is_empty());
+                assert_eq!((&by_scale, &by_offset), (&got.1, &got.2));
+                for (got, (want, direction)) in [got.0, got.1, got.2].iter().zip(&slopes) {
+                    let found = got.iter().zip(direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum::<f64>();
+                    let size = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+                    let slack = 1e-5 * (1.0 + size(got) / (got.len() as f64).sqrt()) * size(direction);
+                    assert!((found - want).abs() < slack, "{simd}, {plan:?}: {found}, not {want} ± {slack}");
+                }
+            }
         }
     }
 }
