@@ -92,6 +92,7 @@ fn normalise(bencher: Bencher<'_, '_>, image: (usize, usize)) {
 fn normalise_backward(bencher: Bencher<'_, '_>, image: (usize, usize)) {
     let plan = plan(image);
     let (x, ones) = (normals(N * plan.pixels * plan.channels), vec![1.0; plan.channels]);
-    let run = || image::normalise_backward(black_box(&plan), &x, &ones, &ones, &x, Wanted::All);
+    let (_, moments) = image::normalise(&plan, &x, &ones, &ones);
+    let run = || image::normalise_backward(black_box(&plan), &x, &ones, &ones, &moments, &x, Wanted::All);
     bencher.counter(ItemsCount::new(x.len())).bench_local(run);
 }

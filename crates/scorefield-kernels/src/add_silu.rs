@@ -36,9 +36,9 @@ pub fn backward(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) {
 }
 
 simd! {
-    fn forward_span(a: &[f32], b: &[f32], y: &mut [f32]) = |a, b, y| over([a, b], y, |[a, b]| a + b, Silu::<FUSED, 0>, |_, y| y);
+    fn forward_span(a: &[f32], b: &[f32], y: &mut [f32]) = |a, b, y| over([a, b], y, |[a, b]| a + b, Silu::<FUSED, 0>(GRANTED), |_, y| y);
     fn backward_span(a: &[f32], b: &[f32], g: &[f32], gx: &mut [f32]) =
-        |a, b, g, gx| over([a, b, g], gx, |[a, b, _]| a + b, Silu::<FUSED, 1>, |[_, _, g], slope| g * slope);
+        |a, b, g, gx| over([a, b, g], gx, |[a, b, _]| a + b, Silu::<FUSED, 1>(GRANTED), |[_, _, g], slope| g * slope);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Forward y = x + b or y = silu(x + b), with x `[n, d]` and b `[d]`. Backward gx = g·silu′(x + b) and gb = Σ over rows of gx. The sum runs
 //! within blocks of 64 rows from the top, then over the blocks in order, so it does not depend on the number of threads.
 
-use crate::dispatch::{active, simd};
+use crate::dispatch::{Granted, active, simd};
 use crate::pointwise::{Silu, over};
 use crate::share::{SPAN, shares};
 use rayon::prelude::*;
@@ -91,8 +91,10 @@ fn is_rows(x: &[f32], d: usize) -> bool {
 
 simd! {
     fn add_rows(x: &[f32], b: &[f32], y: &mut [f32]) = add_body;
-    fn silu_rows(x: &[f32], b: &[f32], y: &mut [f32]) = silu_body::<FUSED>;
-    fn silu_backward_rows(x: &[f32], b: &[f32], g: &[f32], gx: &mut [f32], gb: &mut [f32]) = silu_backward_body::<FUSED>;
+    fn silu_rows(x: &[f32], b: &[f32], y: &mut [f32]) =
+        |x, b, y| silu_body(GRANTED, x, b, y);
+    fn silu_backward_rows(x: &[f32], b: &[f32], g: &[f32], gx: &mut [f32], gb: &mut [f32]) =
+        |x, b, g, gx, gb| silu_backward_body(GRANTED, x, b, g, gx, gb);
     fn add_rows_to(g: &[f32], sum: &mut [f32]) = add_rows_to_body;
 }
 
@@ -107,18 +109,25 @@ fn add_body(x: &[f32], b: &[f32], y: &mut [f32]) {
 }
 
 #[inline(always)]
-fn silu_body<const FUSED: bool>(x: &[f32], b: &[f32], y: &mut [f32]) {
+fn silu_body<const FUSED: bool>(granted: Granted<FUSED>, x: &[f32], b: &[f32], y: &mut [f32]) {
     let d = b.len().max(1);
     for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
-        over([x, b], y, |[x, b]| x + b, Silu::<FUSED, 0>, |_, y| y);
+        over([x, b], y, |[x, b]| x + b, Silu::<FUSED, 0>(granted), |_, y| y);
     }
 }
 
 #[inline(always)]
-fn silu_backward_body<const FUSED: bool>(x: &[f32], b: &[f32], g: &[f32], gx: &mut [f32], gb: &mut [f32]) {
+fn silu_backward_body<const FUSED: bool>(
+    granted: Granted<FUSED>,
+    x: &[f32],
+    b: &[f32],
+    g: &[f32],
+    gx: &mut [f32],
+    gb: &mut [f32],
+) {
     let d = b.len().max(1);
     for ((x, g), gx) in x.chunks_exact(d).zip(g.chunks_exact(d)).zip(gx.chunks_exact_mut(d)) {
-        over([x, b, g], gx, |[x, b, _]| x + b, Silu::<FUSED, 1>, |[_, _, g], slope| g * slope);
+        over([x, b, g], gx, |[x, b, _]| x + b, Silu::<FUSED, 1>(granted), |[_, _, g], slope| g * slope);
         for (gx, gb) in gx.iter().zip(&mut *gb) {
             *gb += gx;
         }

@@ -96,8 +96,20 @@ fn detect() -> Vec<Simd> {
     found
 }
 
+/// Proof that a copy made by `simd!` is being run whose `FUSED` is this one.
+#[derive(Clone, Copy)]
+pub(crate) struct Granted<const FUSED: bool>(());
+
+impl<const FUSED: bool> Granted<FUSED> {
+    /// # Safety
+    /// If `FUSED`, whoever has this runs on a processor that has AVX2 and FMA, or NEON.
+    pub(crate) const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
 /// `simd! { fn name(args) -> ret = body; }` makes `name(simd: Simd, args) -> ret`, which runs the copy of `body` compiled for `simd`. In `body`
-/// the constant `FUSED` says whether that copy may fuse multiply and add.
+/// the constant `FUSED` says whether that copy may fuse multiply and add, and `GRANTED` is the proof of it.
 macro_rules! simd {
     ($($(#[$attr:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;)*) => {$(
         $(#[$attr])*
@@ -109,6 +121,9 @@ macro_rules! simd {
             fn avx512($($arg: $ty),*) $(-> $ret)? {
                 #[allow(dead_code, reason = "most bodies do not ask")]
                 const FUSED: bool = true;
+                // SAFETY: this copy is compiled for those instructions, and run where they are.
+                #[allow(dead_code, reason = "most bodies do not ask")]
+                const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
                 $body($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
@@ -116,6 +131,9 @@ macro_rules! simd {
             fn avx2($($arg: $ty),*) $(-> $ret)? {
                 #[allow(dead_code, reason = "most bodies do not ask")]
                 const FUSED: bool = true;
+                // SAFETY: this copy is compiled for those instructions, and run where they are.
+                #[allow(dead_code, reason = "most bodies do not ask")]
+                const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
                 $body($($arg),*)
             }
             #[cfg(target_arch = "aarch64")]
@@ -123,12 +141,18 @@ macro_rules! simd {
             fn neon($($arg: $ty),*) $(-> $ret)? {
                 #[allow(dead_code, reason = "most bodies do not ask")]
                 const FUSED: bool = true;
+                // SAFETY: this copy is compiled for those instructions, and run where they are.
+                #[allow(dead_code, reason = "most bodies do not ask")]
+                const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
                 $body($($arg),*)
             }
             match simd.variant() {
                 Variant::Portable => {
                     #[allow(dead_code, reason = "most bodies do not ask")]
                     const FUSED: bool = false;
+                    // SAFETY: this copy does not fuse.
+                    #[allow(dead_code, reason = "most bodies do not ask")]
+                    const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
                     $body($($arg),*)
                 }
                 // SAFETY: the only thing asked of the caller is that the processor has the features above. `detect` is the only

@@ -14,10 +14,10 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 const EXP: [f32; 5] = [1.382_073_4e-3, 8.368_677e-3, 4.166_826_6e-2, 1.666_652e-1, 4.999_999_4e-1];
 
 /// 127 ln 2. From here on e⁻ᵃ is 0.
-const HIGHEST: f32 = 88.029_69;
+pub(crate) const HIGHEST: f32 = 88.029_69;
 
 /// Adding 1.5·2²³ to a number below 2²² leaves its nearest integer in the low bits.
-const ROUND: f32 = 12_582_912.0;
+pub(crate) const ROUND: f32 = 12_582_912.0;
 
 /// a·b + c, rounded once if `FUSED`, else twice.
 #[inline(always)]
@@ -65,74 +65,12 @@ pub(crate) fn sigmoid<const FUSED: bool>(x: f32) -> (f32, f32, f32) {
 
 /// [`sigmoid`] of x, `e` being e^{−|x|} and `large` 1/(1 + e).
 #[inline(always)]
-fn sigmoid_of(x: f32, e: f32, large: f32) -> (f32, f32, f32) {
+pub(crate) fn sigmoid_of(x: f32, e: f32, large: f32) -> (f32, f32, f32) {
     let small = e * large;
     let slope = large * small;
     let tanh = (1.0 - e) * large;
     // By the sign's bit, which is one instruction less than a comparison; at −0 both are the same.
     if x.is_sign_negative() { (small, slope, -tanh) } else { (large, slope, tanh) }
-}
-
-/// x·σ(x), which takes a multiplication less than by [`sigmoid`].
-#[inline(always)]
-pub(crate) fn silu<const FUSED: bool>(x: f32) -> f32 {
-    silu_of(x, exp_of_nonpositive::<FUSED>(-x.abs()))
-}
-
-/// [`silu`] of x, `e` being e^{−|x|}.
-#[inline(always)]
-fn silu_of(x: f32, e: f32) -> f32 {
-    (if x.is_sign_negative() { x * e } else { x }) / (1.0 + e)
-}
-
-/// Numbers that are taken together.
-pub(crate) const TOGETHER: usize = 64;
-
-/// So many numbers, on whole cache lines: what is stored across the border of two takes twice as long.
-#[repr(align(64))]
-pub(crate) struct Together(pub(crate) [f32; TOGETHER]);
-
-impl Together {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Self([0.0; TOGETHER])
-    }
-}
-
-/// [`sigmoid`] of many numbers, to the same bits, told one after the other as `told(i, sigmoid(x_i))`.
-#[inline(always)]
-pub(crate) fn sigmoids<const FUSED: bool>(x: &[f32; TOGETHER], mut told: impl FnMut(usize, (f32, f32, f32))) {
-    let e = exponentials::<FUSED>(x);
-    let mut large = Together::new();
-    for i in 0..TOGETHER {
-        large.0[i] = 1.0 / (1.0 + e.0[i]);
-    }
-    for (i, &x) in x.iter().enumerate() {
-        told(i, sigmoid_of(x, e.0[i], large.0[i]));
-    }
-}
-
-/// [`silu`] of many numbers, to the same bits, told one after the other as `told(i, silu(x_i))`.
-#[inline(always)]
-pub(crate) fn silus<const FUSED: bool>(x: &[f32; TOGETHER], mut told: impl FnMut(usize, f32)) {
-    let e = exponentials::<FUSED>(x);
-    for (i, &x) in x.iter().enumerate() {
-        told(i, silu_of(x, e.0[i]));
-    }
-}
-
-/// e^{−|x|}. In stages over all of them, here as above: each has its constants in registers and is a short chain of operations, of which a processor
-/// has many under way at a time. One loop for everything takes half as long again.
-#[inline(always)]
-fn exponentials<const FUSED: bool>(x: &[f32; TOGETHER]) -> Together {
-    let (mut shifted, mut rest) = (Together::new(), Together::new());
-    for (i, x) in x.iter().enumerate() {
-        (shifted.0[i], rest.0[i]) = reduced::<FUSED>(x.abs());
-    }
-    for i in 0..TOGETHER {
-        shifted.0[i] = exp_of_reduced(shifted.0[i], rest.0[i], multiply_add::<FUSED>);
-    }
-    shifted
 }
 
 const SQRT_HALF_BITS: u32 = 0x3F35_04F3;

@@ -55,10 +55,10 @@ macro_rules! functions {
 }
 
 functions! {
-    Silu, 0, silu_0 = Silu::<FUSED, 0>;
-    Silu, 1, silu_1 = Silu::<FUSED, 1>;
-    Silu, 2, silu_2 = Silu::<FUSED, 2>;
-    Silu, 3, silu_3 = Silu::<FUSED, 3>;
+    Silu, 0, silu_0 = Silu::<FUSED, 0>(GRANTED);
+    Silu, 1, silu_1 = Silu::<FUSED, 1>(GRANTED);
+    Silu, 2, silu_2 = Silu::<FUSED, 2>(GRANTED);
+    Silu, 3, silu_3 = Silu::<FUSED, 3>(GRANTED);
     Softplus, 0, softplus_0 = |u| softplus::<FUSED>(u)[0];
     Softplus, 1, softplus_1 = |u| softplus::<FUSED>(u)[1];
     Softplus, 2, softplus_2 = |u| softplus::<FUSED>(u)[2];

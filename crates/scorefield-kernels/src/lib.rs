@@ -16,6 +16,7 @@ pub mod chain;
 pub mod dispatch;
 mod elementary;
 mod elementary64;
+mod exponentials;
 pub mod function;
 pub mod image;
 mod lanes;

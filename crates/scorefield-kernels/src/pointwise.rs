@@ -1,8 +1,13 @@
-//! Functions of one number, applied to many: one by one, or [`TOGETHER`] side by side where that is faster. Both give the same bits.
+//! Functions of one number, applied to many: one by one, or side by side where that is faster. Both give the same bits.
 
-use crate::elementary::{TOGETHER, Together, sigmoid, sigmoids, silu, silus};
+use crate::dispatch::Granted;
+use crate::elementary::sigmoid_of;
+use crate::exponentials::{TOGETHER, Together, exponential, sigmoid, silu, silu_slope, silus, with_exponentials};
 use crate::mlp::smooth::silu_terms;
 use std::mem::MaybeUninit;
+
+/// Numbers that are taken side by side where there are not [`TOGETHER`] any more.
+pub(crate) const FEW: usize = 8;
 
 /// A function from a number to `T`.
 pub(crate) trait Pointwise<T>: Copy {
@@ -11,7 +16,7 @@ pub(crate) trait Pointwise<T>: Copy {
 
     /// `told(i, f(u_i))` for each i.
     #[inline(always)]
-    fn many(self, u: &[f32; TOGETHER], mut told: impl FnMut(usize, T)) {
+    fn many<const N: usize>(self, u: &[f32; N], mut told: impl FnMut(usize, T)) {
         for (i, u) in u.iter().enumerate() {
             told(i, self.one(*u));
         }
@@ -27,7 +32,7 @@ impl<T, F: Fn(f32) -> T + Copy> Pointwise<T> for F {
 
 /// SiLU and its first three derivatives.
 #[derive(Clone, Copy)]
-pub(crate) struct SiluJet<const FUSED: bool>;
+pub(crate) struct SiluJet<const FUSED: bool>(pub(crate) Granted<FUSED>);
 
 impl<const FUSED: bool> Pointwise<[f32; 4]> for SiluJet<FUSED> {
     #[inline(always)]
@@ -36,27 +41,34 @@ impl<const FUSED: bool> Pointwise<[f32; 4]> for SiluJet<FUSED> {
     }
 
     #[inline(always)]
-    fn many(self, u: &[f32; TOGETHER], mut told: impl FnMut(usize, [f32; 4])) {
-        sigmoids::<FUSED>(u, |i, sigmoid| told(i, silu_terms::<FUSED>(u[i], sigmoid)));
+    fn many<const N: usize>(self, u: &[f32; N], told: impl FnMut(usize, [f32; 4])) {
+        with_exponentials(self.0, u, |u, e, large| silu_terms::<FUSED>(u, sigmoid_of(u, e, large)), told);
     }
 }
 
-/// The derivative of SiLU of order `K` ≤ 3; its value for 0, which may differ from that of [`SiluJet`] in the last bits.
+/// The derivative of SiLU of order `K` ≤ 3; its value, for 0, and its slope, for 1, may differ from those of [`SiluJet`] in the last bits.
 #[derive(Clone, Copy)]
-pub(crate) struct Silu<const FUSED: bool, const K: usize>;
+pub(crate) struct Silu<const FUSED: bool, const K: usize>(pub(crate) Granted<FUSED>);
 
 impl<const FUSED: bool, const K: usize> Pointwise<f32> for Silu<FUSED, K> {
     #[inline(always)]
     fn one(self, u: f32) -> f32 {
-        if K == 0 { silu::<FUSED>(u) } else { SiluJet::<FUSED>.one(u)[K] }
+        match K {
+            0 => silu(u, exponential::<FUSED>(u)),
+            1 => {
+                let e = exponential::<FUSED>(u);
+                silu_slope::<FUSED>(u, e, 1.0 / (1.0 + e))
+            }
+            _ => SiluJet(self.0).one(u)[K],
+        }
     }
 
     #[inline(always)]
-    fn many(self, u: &[f32; TOGETHER], mut told: impl FnMut(usize, f32)) {
-        if K == 0 {
-            silus::<FUSED>(u, told);
-        } else {
-            SiluJet::<FUSED>.many(u, |i, terms| told(i, terms[K]));
+    fn many<const N: usize>(self, u: &[f32; N], mut told: impl FnMut(usize, f32)) {
+        match K {
+            0 => silus(self.0, u, told),
+            1 => with_exponentials(self.0, u, silu_slope::<FUSED>, told),
+            _ => SiluJet(self.0).many(u, |i, terms| told(i, terms[K])),
         }
     }
 }
@@ -84,13 +96,25 @@ impl Slot for MaybeUninit<f32> {
 /// `to`_i = f(u_i), for slices of one length.
 #[inline(always)]
 pub(crate) fn each<S: Slot>(u: &[f32], to: &mut [S], f: impl Pointwise<f32>) {
-    let ((u, u_rest), (to, to_rest)) = (u.as_chunks::<TOGETHER>(), to.as_chunks_mut::<TOGETHER>());
+    let (u, to) = each_block::<TOGETHER, S>(u, to, f);
+    let (u, to) = each_block::<FEW, S>(u, to, f);
     for (u, to) in u.iter().zip(to) {
-        f.many(u, |i, value| to[i].put(value));
-    }
-    for (u, to) in u_rest.iter().zip(to_rest) {
         to.put(f.one(*u));
     }
+}
+
+/// [`each`] for as many blocks of `B` as there are. Returns what is left.
+#[inline(always)]
+fn each_block<'a, 'b, const B: usize, S: Slot>(
+    u: &'a [f32],
+    to: &'b mut [S],
+    f: impl Pointwise<f32>,
+) -> (&'a [f32], &'b mut [S]) {
+    let ((blocks, u), (to_blocks, to)) = (u.as_chunks::<B>(), to.as_chunks_mut::<B>());
+    for (u, to) in blocks.iter().zip(to_blocks) {
+        f.many(u, |i, value| to[i].put(value));
+    }
+    (u, to)
 }
 
 /// `to`_i = last(a_i, f(first(a_i))), a_i being the i-th number of each of the slices `from`, which are as long as `to`.
@@ -98,23 +122,36 @@ pub(crate) fn each<S: Slot>(u: &[f32], to: &mut [S], f: impl Pointwise<f32>) {
 pub(crate) fn over<const N: usize, S: Slot>(
     from: [&[f32]; N],
     to: &mut [S],
+    first: impl Fn([f32; N]) -> f32 + Copy,
+    f: impl Pointwise<f32>,
+    last: impl Fn([f32; N], f32) -> f32 + Copy,
+) {
+    let (from, to) = blocks::<TOGETHER, N, S>(from, to, first, f, last);
+    let (from, to) = blocks::<FEW, N, S>(from, to, first, f, last);
+    for (i, to) in to.iter_mut().enumerate() {
+        let from = from.map(|from| from[i]);
+        to.put(last(from, f.one(first(from))));
+    }
+}
+
+/// [`over`] for as many blocks of `B` as there are. Returns what is left.
+#[inline(always)]
+fn blocks<'a, 'b, const B: usize, const N: usize, S: Slot>(
+    from: [&'a [f32]; N],
+    to: &'b mut [S],
     first: impl Fn([f32; N]) -> f32,
     f: impl Pointwise<f32>,
     last: impl Fn([f32; N], f32) -> f32,
-) {
-    let (to, to_rest) = to.as_chunks_mut::<TOGETHER>();
-    let blocks = from.map(|from| from.as_chunks::<TOGETHER>().0);
-    let mut u = Together::new();
+) -> ([&'a [f32]; N], &'b mut [S]) {
+    let (to, rest) = to.as_chunks_mut::<B>();
+    let of = from.map(|from| from.as_chunks::<B>().0);
+    let mut u = Together::<B>::new();
     for (k, to) in to.iter_mut().enumerate() {
-        let from = blocks.map(|block| &block[k]);
-        for i in 0..TOGETHER {
+        let from = of.map(|block| &block[k]);
+        for i in 0..B {
             u.0[i] = first(from.map(|from| from[i]));
         }
         f.many(&u.0, |i, value| to[i].put(last(from.map(|from| from[i]), value)));
     }
-    let from = from.map(|from| from.as_chunks::<TOGETHER>().1);
-    for (i, to) in to_rest.iter_mut().enumerate() {
-        let from = from.map(|from| from[i]);
-        to.put(last(from, f.one(first(from))));
-    }
+    (from.map(|from| from.as_chunks::<B>().1), rest)
 }

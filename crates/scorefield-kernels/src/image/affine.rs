@@ -9,7 +9,7 @@
 
 use super::Norm;
 use crate::dispatch::{Simd, simd};
-use crate::elementary::TOGETHER;
+use crate::exponentials::TOGETHER;
 use std::ops::{Deref, DerefMut};
 
 /// The coefficients of one image, and work space to compute them in.
@@ -92,38 +92,70 @@ impl Affine {
 
     /// Takes the coefficients for the image `x` `[h·w, c]`; `scale` and `offset` are empty or of length c.
     pub(super) fn set(&mut self, simd: Simd, x: &[f32], norm: Option<Norm>, scale: &[f32], offset: &[f32]) {
+        if let Some(norm) = norm {
+            self.measure(simd, x, norm);
+        }
+        self.spread_out(norm.is_some(), scale, offset);
+    }
+
+    /// Takes them for the image whose `moments` these are: none without a norm.
+    pub(super) fn recall(&mut self, moments: &[[f32; 2]], scale: &[f32], offset: &[f32]) {
+        for (i, [mean, r]) in moments.iter().enumerate() {
+            let size = self.channels / moments.len();
+            self.mean[i * size..][..size].fill(*mean);
+            self.r[i * size..][..size].fill(*r);
+        }
+        repeat(&mut self.mean, self.channels);
+        self.spread_out(!moments.is_empty(), scale, offset);
+    }
+
+    /// Puts down μ and r of each group, to be recalled.
+    pub(super) fn keep(&self, moments: &mut [[f32; 2]]) {
+        let size = self.channels / moments.len().max(1);
+        for (i, moments) in moments.iter_mut().enumerate() {
+            *moments = [self.mean[i * size], self.r[i * size]];
+        }
+    }
+
+    /// μ and r of the groups of the image `x`.
+    fn measure(&mut self, simd: Simd, x: &[f32], Norm { groups, eps }: Norm) {
         let c = self.channels;
-        if let Some(Norm { groups, eps }) = norm {
-            let size = c / groups;
-            let (pixels, numbers) = ((x.len() / c) as f64, (x.len() / groups) as f64);
-            self.mean[..c].copy_from_slice(&x[x.len() / c / 2 * c..][..c]);
-            repeat(&mut self.mean, c);
-            let [sums, squares] = &mut self.sums;
-            about(simd, x, &self.mean, sums, squares);
-            // Of each channel: what its mean is above that, and its variance.
-            for (sum, square) in sums.iter_mut().zip(&mut *squares) {
-                *sum /= pixels;
-                *square = *square / pixels - *sum * *sum;
+        let size = c / groups;
+        let (pixels, numbers) = ((x.len() / c) as f64, (x.len() / groups) as f64);
+        self.mean[..c].copy_from_slice(&x[x.len() / c / 2 * c..][..c]);
+        repeat(&mut self.mean, c);
+        let [sums, squares] = &mut self.sums;
+        about(simd, x, &self.mean, sums, squares);
+        // Of each channel: what its mean is above that, and its variance.
+        for (sum, square) in sums.iter_mut().zip(&mut *squares) {
+            *sum /= pixels;
+            *square = *square / pixels - *sum * *sum;
+        }
+        let mut is_far = false;
+        for first in (0..c).step_by(size) {
+            let group = first..first + size;
+            let mean_of = |i: usize| f64::from(self.mean[i]) + sums[i];
+            let mean = group.clone().map(mean_of).sum::<f64>() / size as f64;
+            let square = |x: f64| x * x;
+            let v = group.clone().map(|i| squares[i] + square(mean_of(i) - mean)).sum::<f64>() / size as f64;
+            // Not the other way round, so that what is not a number counts as near.
+            is_far |= group.clone().map(|i| square(sums[i])).sum::<f64>() > FAR * size as f64 * v;
+            self.r[group.clone()].fill((1.0 / (v + f64::from(eps)).sqrt()) as f32);
+            self.mean[group].fill(mean as f32);
+        }
+        repeat(&mut self.mean, c);
+        if is_far {
+            spread(simd, x, &self.mean, sums);
+            for (sums, r) in sums.chunks_exact(size).zip(self.r.chunks_exact_mut(size)) {
+                r.fill((1.0 / (sums.iter().sum::<f64>() / numbers + f64::from(eps)).sqrt()) as f32);
             }
-            let mut is_far = false;
-            for first in (0..c).step_by(size) {
-                let group = first..first + size;
-                let mean_of = |i: usize| f64::from(self.mean[i]) + sums[i];
-                let mean = group.clone().map(mean_of).sum::<f64>() / size as f64;
-                let square = |x: f64| x * x;
-                let v = group.clone().map(|i| squares[i] + square(mean_of(i) - mean)).sum::<f64>() / size as f64;
-                // Not the other way round, so that what is not a number counts as near.
-                is_far |= group.clone().map(|i| square(sums[i])).sum::<f64>() > FAR * size as f64 * v;
-                self.r[group.clone()].fill((1.0 / (v + f64::from(eps)).sqrt()) as f32);
-                self.mean[group].fill(mean as f32);
-            }
-            repeat(&mut self.mean, c);
-            if is_far {
-                spread(simd, x, &self.mean, sums);
-                for (sums, r) in sums.chunks_exact(size).zip(self.r.chunks_exact_mut(size)) {
-                    r.fill((1.0 / (sums.iter().sum::<f64>() / numbers + f64::from(eps)).sqrt()) as f32);
-                }
-            }
+        }
+    }
+
+    /// γ and β from r, `scale` and `offset`.
+    fn spread_out(&mut self, is_normalised: bool, scale: &[f32], offset: &[f32]) {
+        let c = self.channels;
+        if is_normalised {
             self.gain[..c].copy_from_slice(&self.r);
         }
         if !scale.is_empty() {

@@ -3,7 +3,7 @@
 //! A part's blocks are added up in order, and the parts in order, whatever the threads they run on.
 
 use super::affine::Affine;
-use super::chain::{ByX, Gradient, Onto, chain, gather};
+use super::chain::{Gradient, Onto, chain, gather};
 use super::convolution::{Convolution, Packed};
 use super::layer::of_image;
 use super::{Inputs, Layer, enter, leave, uninit};
@@ -228,12 +228,12 @@ impl Pass<'_> {
                         &mut *gathered
                     };
                     let to = Gradient {
-                        x: if x.is_empty() { ByX::Nowhere } else { ByX::To(front(&mut x, size)) },
+                        x: (!x.is_empty()).then(|| front(&mut x, size)),
                         scale: front(&mut scale, channels),
                         offset: front(&mut offset, channels),
                     };
                     let from = &inputs.x[(first + i) * size..][..size];
-                    chain(simd, entry, norm, affine, from, &[], Onto::Themselves(d), to);
+                    chain(simd, entry, norm, affine, from, &[], Onto::Itself(d), to);
                 }
             }
         });

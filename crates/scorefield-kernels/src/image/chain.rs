@@ -11,6 +11,7 @@ use super::enter::{Entry, Place, as_unwritten, body};
 use super::{Activation, Norm};
 use crate::dispatch::{Simd, simd};
 use crate::elementary::multiply_add;
+use crate::exponentials::Together;
 use crate::mlp::smooth;
 use crate::pointwise::Silu;
 use std::mem::MaybeUninit;
@@ -34,80 +35,64 @@ pub(super) fn gather(simd: Simd, from: &[f32], place: Place, i: usize, times: us
     }
 }
 
-/// Numbers that others are made from, in their place or elsewhere.
+/// The gradient by a(u), and where δ goes.
 pub(super) enum Onto<'a> {
-    Themselves(&'a mut [f32]),
-    /// `to` is as long as `from`.
-    Others {
-        from: &'a [f32],
-        to: &'a mut [MaybeUninit<f32>],
-    },
+    /// In its place.
+    Itself(&'a mut [f32]),
+    /// Elsewhere, if there is a slope to multiply with; `to` is as long as `from`.
+    Other { from: &'a [f32], to: &'a mut [MaybeUninit<f32>] },
 }
 
 impl<'a> Onto<'a> {
     fn part(&mut self, at: Range<usize>) -> Onto<'_> {
         match self {
-            Self::Themselves(numbers) => Onto::Themselves(&mut numbers[at]),
-            Self::Others { from, to } => Onto::Others { from: &from[at.clone()], to: &mut to[at] },
+            Self::Itself(numbers) => Onto::Itself(&mut numbers[at]),
+            Self::Other { from, to } => Onto::Other { from: &from[at.clone()], to: &mut to[at] },
         }
     }
 
-    /// How many are to be made.
-    fn len(&self) -> usize {
-        match self {
-            Self::Themselves(numbers) => numbers.len(),
-            Self::Others { to, .. } => to.len(),
-        }
-    }
-
-    /// What they are made from, as long as it stands.
+    /// The gradient, as long as it stands.
     fn from(&self) -> &[f32] {
         match self {
-            Self::Themselves(numbers) => numbers,
-            Self::Others { from, .. } => from,
+            Self::Itself(numbers) => numbers,
+            Self::Other { from, .. } => from,
         }
     }
 
-    /// The `N` numbers from `at` on.
-    #[inline(always)]
-    fn get<const N: usize>(&self, at: usize) -> [f32; N] {
-        *self.from()[at..].first_chunk().expect("as many")
+    /// The gradient, or what stands in its place.
+    fn into_from(self) -> &'a [f32] {
+        match self {
+            Self::Itself(numbers) => numbers,
+            Self::Other { from, .. } => from,
+        }
     }
 
-    /// What is made of them.
+    /// Puts down numbers from `at` on.
     #[inline(always)]
     fn put<const N: usize>(&mut self, at: usize, made: [f32; N]) {
         match self {
-            Self::Themselves(numbers) => *numbers[at..].first_chunk_mut().expect("as many") = made,
-            Self::Others { to, .. } => _ = to[at..at + N].write_copy_of_slice(&made),
+            Self::Itself(numbers) => *numbers[at..].first_chunk_mut().expect("as many") = made,
+            Self::Other { to, .. } => _ = to[at..at + N].write_copy_of_slice(&made),
         }
     }
 
-    /// What was made.
+    /// What was put down.
     ///
     /// # Safety
     /// All numbers were.
-    unsafe fn made(self) -> &'a mut [f32] {
+    unsafe fn made(self) -> &'a [f32] {
         match self {
-            Self::Themselves(numbers) => numbers,
+            Self::Itself(numbers) => numbers,
             // SAFETY: the caller promises that every one of them was written.
-            Self::Others { to, .. } => unsafe { to.assume_init_mut() },
+            Self::Other { to, .. } => unsafe { to.assume_init_ref() },
         }
     }
-}
-
-/// Where the gradient by x goes.
-pub(super) enum ByX<'a> {
-    /// Nowhere: it is not wanted.
-    Nowhere,
-    /// Where δ stands.
-    There,
-    To(&'a mut [MaybeUninit<f32>]),
 }
 
 /// Where the gradients of one image go; `scale` and `offset` may be empty.
 pub(super) struct Gradient<'a> {
-    pub(super) x: ByX<'a>,
+    /// Nothing if it is not wanted.
+    pub(super) x: Option<&'a mut [MaybeUninit<f32>]>,
     pub(super) scale: &'a mut [f32],
     pub(super) offset: &'a mut [f32],
 }
@@ -127,11 +112,8 @@ pub(super) fn chain(
 ) {
     let channels = affine.r.len();
     if entry.plain && entry.activation.is_none() {
-        match (d, to.x) {
-            (Onto::Others { from, .. }, ByX::To(x)) => _ = x.write_copy_of_slice(from),
-            (Onto::Themselves(d), ByX::To(x)) => _ = x.write_copy_of_slice(d),
-            (Onto::Others { from, to }, ByX::There) => _ = to.write_copy_of_slice(from),
-            (_, ByX::Nowhere) | (Onto::Themselves(_), ByX::There) => {}
+        if let Some(x) = to.x {
+            x.write_copy_of_slice(d.into_from());
         }
         return;
     }
@@ -150,11 +132,7 @@ pub(super) fn chain(
     for (to, sum) in to.offset.iter_mut().zip(by_offset) {
         *to = *sum as f32;
     }
-    let d = match to.x {
-        ByX::Nowhere => return,
-        ByX::There => Onto::Themselves(d),
-        ByX::To(x) => Onto::Others { from: d, to: x },
-    };
+    let Some(to) = to.x else { return };
     let Affine { mean, gain, lanes: [k1, k2], .. } = affine;
     k1.fill(0.0);
     k2.fill(0.0);
@@ -173,8 +151,8 @@ pub(super) fn chain(
         }
     }
     // What was not written is not to be taken for a gradient.
-    assert_eq!(x.len(), d.len(), "an image and the gradient by it");
-    by_x(simd, x, d, mean, gain, k1, k2, next);
+    assert!(x.len() == d.len() && x.len() == to.len(), "an image and the gradient by it");
+    by_x(simd, x, d, mean, gain, k1, k2, next, to);
     k1.fill(0.0);
     k2.fill(0.0);
 }
@@ -185,71 +163,125 @@ simd! {
             *to = (a + b) + (c + d);
         }
     };
-    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, Silu::<FUSED, 1>);
+    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, Silu::<FUSED, 1>(GRANTED));
     fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, |u: f32| smooth::softplus::<FUSED>(u)[1]);
     fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, |u: f32| smooth::tanh::<FUSED>(u)[1]);
     fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], first: usize, next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, first, next, to| body::<FUSED>(x, mean, gain, offset, first, next, to, |u: f32| smooth::gelu::<FUSED>(u)[1]);
-    fn add(x: &[f32], slopes: &[f32], d: Onto<'_>, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) = add_body::<FUSED>;
-    fn by_x(x: &[f32], d: Onto<'_>, mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], next: &[f32]) = by_x_body::<FUSED>;
+    fn add(x: &[f32], d: &[f32], mean: &[f32], s1: &mut [f32], s2: &mut [f32]) = add_body::<FUSED, &[f32]>;
+    fn multiply_and_add(x: &[f32], d: Sloped<'_>, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) = add_body::<FUSED, Sloped>;
+    fn by_x(x: &[f32], d: &[f32], mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = by_x_body::<FUSED>;
 }
 
 /// Slopes that wait in the first-level cache for what they are multiplied with.
 const STRIP: usize = 1024;
 
-/// They, on whole cache lines.
-#[repr(align(64))]
-struct Strip([f32; STRIP]);
-
 /// a′ of each number.
 type Slope = fn(Simd, &[f32], &[f32], &[f32], &[f32], usize, &[f32], &mut [MaybeUninit<f32>]);
 
-/// `d` becomes δ, and the sums of `affine` S₁ and S₂. Where there is no `slope`, a′ = 1.
-fn delta<'a>(simd: Simd, slope: Option<Slope>, x: &[f32], mut d: Onto<'a>, affine: &mut Affine) -> &'a mut [f32] {
+/// δ, and the sums of `affine` become S₁ and S₂. Where there is no `slope`, a′ = 1.
+fn delta<'a>(simd: Simd, slope: Option<Slope>, x: &[f32], mut d: Onto<'a>, affine: &mut Affine) -> &'a [f32] {
     let Affine { mean, gain, offset, sums: [s1, s2], lanes: [l1, l2], .. } = affine;
     let period = mean.len();
     s1.fill(0.0);
     s2.fill(0.0);
     l1.fill(0.0);
     l2.fill(0.0);
-    let mut slopes = Strip([1.0; STRIP]);
+    let mut slopes = Together([0.0; STRIP]);
     // Whole periods, or parts of one.
     let together = if period < STRIP { STRIP / period * period } else { period };
     let mut done = 0;
     for x in x.chunks(slab(period)) {
         for (x, first) in x.chunks(together).flat_map(|x| x.chunks(STRIP).zip((0..).step_by(STRIP))) {
-            let slopes = &mut slopes.0[..x.len()];
-            let d = d.part(done..done + x.len());
-            done += x.len();
-            if let Some(slope) = slope {
-                slope(simd, x, mean, gain, offset, first, d.from(), as_unwritten(slopes));
-            }
             let part = first..period.min(first + STRIP);
-            add(simd, x, slopes, d, &mean[part.clone()], &mut l1[part.clone()], &mut l2[part]);
+            let (mean_of, l1, l2) = (&mean[part.clone()], &mut l1[part.clone()], &mut l2[part]);
+            if let Some(slope) = slope {
+                let slopes = &mut slopes.0[..x.len()];
+                let d = d.part(done..done + x.len());
+                slope(simd, x, mean, gain, offset, first, d.from(), as_unwritten(slopes));
+                multiply_and_add(simd, x, Sloped { d, slopes }, mean_of, l1, l2);
+            } else {
+                add(simd, x, &d.from()[done..done + x.len()], mean_of, l1, l2);
+            }
+            done += x.len();
         }
         settle(l1, s1);
         settle(l2, s2);
     }
-    assert_eq!(done, d.len(), "an image and its gradient");
-    // SAFETY: `add` makes every number of what it is given, and was given all of them.
-    unsafe { d.made() }
+    assert_eq!(done, d.from().len(), "an image and its gradient");
+    match slope {
+        None => d.into_from(),
+        // SAFETY: `multiply_and_add` puts down every number of what it is given, and was given all of them.
+        Some(_) => unsafe { d.made() },
+    }
 }
 
-/// `d` is multiplied by `slopes`, and is added, and its product with `x` − `mean`, to the sums of a period or of a part of one. `x`, `slopes` and `d`
-/// are of one length: whole periods and the beginning of one, or the part or its beginning.
+/// δ of a strip.
+trait Deltas {
+    fn len(&self) -> usize;
+
+    /// The `N` numbers from `at` on.
+    fn take<const N: usize>(&self, at: usize) -> [f32; N];
+
+    /// Puts them down, if they are not there already.
+    fn put<const N: usize>(&mut self, at: usize, delta: [f32; N]);
+}
+
+impl Deltas for &[f32] {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    #[inline(always)]
+    fn take<const N: usize>(&self, at: usize) -> [f32; N] {
+        *self[at..].first_chunk().expect("as many")
+    }
+
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, _: usize, _: [f32; N]) {}
+}
+
+/// That of which δ is made when it is taken.
+struct Sloped<'a> {
+    d: Onto<'a>,
+    slopes: &'a [f32],
+}
+
+impl Deltas for Sloped<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.slopes.len()
+    }
+
+    #[inline(always)]
+    fn take<const N: usize>(&self, at: usize) -> [f32; N] {
+        let d: &[f32; N] = self.d.from()[at..].first_chunk().expect("as many");
+        let slopes: &[f32; N] = self.slopes[at..].first_chunk().expect("as many");
+        std::array::from_fn(|i| d[i] * slopes[i])
+    }
+
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, at: usize, delta: [f32; N]) {
+        self.d.put(at, delta);
+    }
+}
+
+/// δ is added, and its product with `x` − `mean`, to the sums of a period or of a part of one. `x` and `d` are of one length: whole periods and the
+/// beginning of one, or the part or its beginning.
 #[inline(always)]
-fn add_body<const FUSED: bool>(x: &[f32], slopes: &[f32], mut d: Onto<'_>, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) {
+fn add_body<const FUSED: bool, D: Deltas>(x: &[f32], mut d: D, mean: &[f32], s1: &mut [f32], s2: &mut [f32]) {
     // So that the sums of both, and what is added to them, fit into registers.
     const COLUMNS: usize = WIDTH / 2;
+    debug_assert_eq!(x.len(), d.len());
     let fma = multiply_add::<FUSED>;
     let period = mean.len();
     let sums = s1.as_chunks_mut::<COLUMNS>().0.iter_mut().zip(s2.as_chunks_mut::<COLUMNS>().0);
     for (k, (mean, (s1, s2))) in mean.as_chunks::<COLUMNS>().0.iter().zip(sums).enumerate() {
         let (mut l1, mut l2) = (*s1, *s2);
         for at in (k * COLUMNS..(x.len() + 1).saturating_sub(COLUMNS)).step_by(period) {
-            let [x, slopes]: [&[f32; COLUMNS]; 2] = [x, slopes].map(|of| of[at..].first_chunk().expect("as many"));
-            let mut delta = d.get::<COLUMNS>(at);
+            let x: &[f32; COLUMNS] = x[at..].first_chunk().expect("as many");
+            let delta = d.take::<COLUMNS>(at);
             for i in 0..COLUMNS {
-                delta[i] *= slopes[i];
                 l1[i] += delta[i];
                 l2[i] = fma(delta[i], x[i] - mean[i], l2[i]);
             }
@@ -259,7 +291,7 @@ fn add_body<const FUSED: bool>(x: &[f32], slopes: &[f32], mut d: Onto<'_>, mean:
     }
     for at in x.len() / COLUMNS * COLUMNS..x.len() {
         let i = at % period;
-        let delta = d.get::<1>(at)[0] * slopes[at];
+        let [delta] = d.take(at);
         s1[i] += delta;
         s2[i] = fma(delta, x[at] - mean[i], s2[i]);
         d.put(at, [delta]);
@@ -267,7 +299,17 @@ fn add_body<const FUSED: bool>(x: &[f32], slopes: &[f32], mut d: Onto<'_>, mean:
 }
 
 #[inline(always)]
-fn by_x_body<const FUSED: bool>(x: &[f32], mut d: Onto<'_>, mean: &[f32], gain: &[f32], k1: &[f32], k2: &[f32], next: &[f32]) {
+#[allow(clippy::too_many_arguments, reason = "four coefficients")]
+fn by_x_body<const FUSED: bool>(
+    x: &[f32],
+    d: &[f32],
+    mean: &[f32],
+    gain: &[f32],
+    k1: &[f32],
+    k2: &[f32],
+    next: &[f32],
+    to: &mut [MaybeUninit<f32>],
+) {
     let [mean, gain, k1, k2] = [mean, gain, k1, k2].map(|of| of.as_chunks::<WIDTH>().0);
     let by_x = |x: f32, d: f32, [mean, gain, k1, k2]: [f32; 4]| {
         let fma = multiply_add::<FUSED>;
@@ -275,21 +317,17 @@ fn by_x_body<const FUSED: bool>(x: &[f32], mut d: Onto<'_>, mean: &[f32], gain: 
     };
     let (period, mut at) = (mean.len(), 0);
     let mut next = next.chunks(WIDTH);
-    let (blocks, rest) = x.as_chunks::<WIDTH>();
-    for (x, first) in blocks.iter().zip((0..).step_by(WIDTH)) {
-        // The mean of what comes next is bound by memory.
+    let ((xs, x), (ds, d), (tos, to)) = (x.as_chunks::<WIDTH>(), d.as_chunks::<WIDTH>(), to.as_chunks_mut::<WIDTH>());
+    for ((x, d), to) in xs.iter().zip(ds).zip(tos) {
+        // What comes next is bound by memory.
         ahead::fetch(next.next().unwrap_or_default());
         let (mean, gain, k1, k2) = (&mean[at], &gain[at], &k1[at], &k2[at]);
-        let mut delta = d.get::<WIDTH>(first);
         for i in 0..WIDTH {
-            delta[i] = by_x(x[i], delta[i], [mean[i], gain[i], k1[i], k2[i]]);
+            to[i].write(by_x(x[i], d[i], [mean[i], gain[i], k1[i], k2[i]]));
         }
-        d.put(first, delta);
         at = if at + 1 == period { 0 } else { at + 1 };
     }
-    for (i, x) in rest.iter().enumerate() {
-        let first = blocks.len() * WIDTH + i;
-        let [delta] = d.get(first);
-        d.put(first, [by_x(*x, delta, [mean, gain, k1, k2].map(|of| of[at][i]))]);
+    for (i, ((x, d), to)) in x.iter().zip(d).zip(to).enumerate() {
+        to.write(by_x(*x, *d, [mean, gain, k1, k2].map(|of| of[at][i])));
     }
 }

@@ -4,9 +4,10 @@ use super::affine::{Affine, WIDTH};
 use super::ahead;
 use super::{Activation, Frame};
 use crate::dispatch::{Simd, simd};
-use crate::elementary::{Together, multiply_add};
+use crate::elementary::multiply_add;
+use crate::exponentials::Together;
 use crate::mlp::smooth;
-use crate::pointwise::{Pointwise, Silu};
+use crate::pointwise::{FEW, Pointwise, Silu};
 use std::mem::MaybeUninit;
 
 /// Where a block of images lies in its frame.
@@ -109,7 +110,7 @@ pub(super) fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
 
 simd! {
     fn straight(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| u);
-    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, Silu::<FUSED, 0>);
+    fn silu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, Silu::<FUSED, 0>(GRANTED));
     fn softplus(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::softplus::<FUSED>(u)[0]);
     fn tanh(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::tanh::<FUSED>(u)[0]);
     fn gelu(x: &[f32], mean: &[f32], gain: &[f32], offset: &[f32], next: &[f32], to: &mut [MaybeUninit<f32>]) = |x, mean, gain, offset, next, to| body::<FUSED>(x, mean, gain, offset, 0, next, to, |u: f32| smooth::gelu::<FUSED>(u)[0]);
@@ -132,7 +133,7 @@ pub(super) fn body<const FUSED: bool>(
     debug_assert!(first.is_multiple_of(WIDTH), "number {first} of a period");
     let (period, mut at) = (mean.len(), first / WIDTH);
     let straight = |x, mean, gain, offset| multiply_add::<FUSED>(x - mean, gain, offset);
-    let mut u = Together::new();
+    let mut u = Together::<WIDTH>::new();
     let mut next = next.chunks(WIDTH);
     let ((xs, x), (tos, to)) = (x.as_chunks::<WIDTH>(), to.as_chunks_mut::<WIDTH>());
     for (x, to) in xs.iter().zip(tos) {
@@ -144,7 +145,13 @@ pub(super) fn body<const FUSED: bool>(
         a.many(&u.0, |i, y| _ = to[i].write(y));
         at = if at + 1 == period { 0 } else { at + 1 };
     }
-    for (i, (x, to)) in x.iter().zip(to).enumerate() {
-        to.write(a.one(straight(*x, mean[at][i], gain[at][i], offset[at][i])));
+    let straight = |i: usize, x| straight(x, mean[at][i], gain[at][i], offset[at][i]);
+    let ((few, x), (to_few, to)) = (x.as_chunks::<FEW>(), to.as_chunks_mut::<FEW>());
+    for ((x, to), first) in few.iter().zip(to_few).zip((0..).step_by(FEW)) {
+        let u = std::array::from_fn::<_, FEW, _>(|i| straight(first + i, x[i]));
+        a.many(&u, |i, y| _ = to[i].write(y));
+    }
+    for ((x, to), i) in x.iter().zip(to).zip(few.len() * FEW..) {
+        to.write(a.one(straight(i, *x)));
     }
 }

@@ -26,7 +26,7 @@ pub use backward::{Gradients, Wanted, backward};
 pub use beside::{beside, part};
 pub use forward::forward;
 pub use layer::{Inputs, Layer, Norm, Precision, Size};
-pub use normalise::{Plan, normalise, normalise_backward};
+pub use normalise::{Moments, Plan, normalise, normalise_backward};
 
 use std::ops::Range;
 

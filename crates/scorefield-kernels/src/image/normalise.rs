@@ -2,7 +2,7 @@
 
 use super::affine::Affine;
 use super::backward::over_images;
-use super::chain::{ByX, Gradient, Onto, chain};
+use super::chain::{Gradient, Onto, chain};
 use super::enter::{Entry, as_unwritten, transform};
 use super::layer::of_image;
 use super::{Activation, Norm, Wanted, uninit};
@@ -30,6 +30,10 @@ impl Plan {
         Entry { plain: self.norm.is_none() && scale.is_empty() && offset.is_empty(), activation: self.activation, times: 1 }
     }
 
+    fn groups(&self) -> usize {
+        self.norm.map_or(0, |norm| norm.groups)
+    }
+
     fn check(&self, x: &[f32], scale: &[f32], offset: &[f32]) -> usize {
         let Self { pixels, channels, norm, .. } = *self;
         assert!(
@@ -54,94 +58,107 @@ fn images_at_once(size: usize) -> usize {
     (4 * SPAN / size).max(1)
 }
 
+/// μ and r = 1/√(v + ε) of each group of each image, `[n, groups]`, which the way back needs again; none without a norm.
+pub type Moments = Vec<[f32; 2]>;
+
 /// y as x `[n, pixels, channels]`; `scale` and `offset` are `[c]`, `[n, c]` or empty.
 ///
 /// # Panics
 /// If the lengths do not fit.
-pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f32> {
+pub fn normalise(plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> (Vec<f32>, Moments) {
     normalise_by(active(), plan, x, scale, offset)
 }
 
-pub(super) fn normalise_by(simd: Simd, plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> Vec<f32> {
-    plan.check(x, scale, offset);
+pub(super) fn normalise_by(simd: Simd, plan: &Plan, x: &[f32], scale: &[f32], offset: &[f32]) -> (Vec<f32>, Moments) {
+    let n = plan.check(x, scale, offset);
     let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
-    let image = |affine: &mut Affine, i: usize, y: &mut [MaybeUninit<f32>]| {
+    let mut moments = vec![[0.0; 2]; n * plan.groups()];
+    let image = |affine: &mut Affine, (i, y, moments): (usize, &mut [MaybeUninit<f32>], &mut [[f32; 2]])| {
         let (x, next) = x[i * size..].split_at(size);
         affine.set(simd, x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
+        affine.keep(moments);
         // The next image's mean is bound by memory, this one's activation is not.
         transform(simd, entry, affine, x, next, y);
     };
     // SAFETY: the images make up all of y, and each is written.
-    unsafe {
+    let y = unsafe {
         uninit::vector(x.len(), |y| {
-            if shares(x.len(), 500) {
-                let images = y.par_chunks_mut(size).enumerate().with_max_len(images_at_once(size));
-                images.for_each_init(|| Affine::new(channels), |affine, (i, y)| image(affine, i, y));
-            } else {
-                let mut affine = Affine::new(channels);
-                y.chunks_mut(size).enumerate().for_each(|(i, y)| image(&mut affine, i, y));
-            }
+            let mut moments = moments.chunks_mut(plan.groups().max(1));
+            let images = y.chunks_mut(size).enumerate().map(|(i, y)| (i, y, moments.next().unwrap_or_default()));
+            over_threads(shares(x.len(), 500), size, images.collect(), || Affine::new(channels), image);
         })
+    };
+    (y, moments)
+}
+
+/// `run` over `images` of `size` numbers, each thread with work space of its own; in their order on this thread where they are not `shared`.
+fn over_threads<T: Send, W>(
+    shared: bool,
+    size: usize,
+    images: Vec<T>,
+    work: impl Fn() -> W + Sync + Send,
+    run: impl Fn(&mut W, T) + Sync + Send,
+) {
+    if shared {
+        images.into_par_iter().with_max_len(images_at_once(size)).for_each_init(work, run);
+    } else {
+        let mut work = work();
+        images.into_iter().for_each(|image| run(&mut work, image));
     }
 }
 
-/// The gradients by x (empty if not wanted), scale and offset, from `g` by y.
+/// The gradients by x (empty if not wanted), scale and offset, from `g` by y and what [`normalise`] measured.
 ///
 /// # Panics
 /// If the lengths do not fit.
+#[allow(clippy::too_many_arguments, reason = "those of the way there, and two more")]
 pub fn normalise_backward(
     plan: &Plan,
     x: &[f32],
     scale: &[f32],
     offset: &[f32],
+    moments: &[[f32; 2]],
     g: &[f32],
     wanted: Wanted,
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-    backward_by(active(), plan, x, scale, offset, g, wanted)
+    backward_by(active(), plan, x, scale, offset, moments, g, wanted)
 }
 
+#[allow(clippy::too_many_arguments, reason = "as above")]
 pub(super) fn backward_by(
     simd: Simd,
     plan: &Plan,
     x: &[f32],
     scale: &[f32],
     offset: &[f32],
+    moments: &[[f32; 2]],
     g: &[f32],
     wanted: Wanted,
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let n = plan.check(x, scale, offset);
     assert!(g.len() == x.len(), "normalise: a gradient of {} numbers, not {}", g.len(), x.len());
+    let groups = plan.groups();
+    assert!(moments.len() == n * groups, "normalise: moments of {} groups, not {}", moments.len(), n * groups);
     let (size, channels, entry) = (plan.pixels * plan.channels, plan.channels, plan.entry(scale, offset));
     let by_image = |given: &[f32]| vec![0.0; if given.is_empty() { 0 } else { n * channels }];
     let (mut by_scale, mut by_offset) = (by_image(scale), by_image(offset));
-    let image = |affine: &mut Affine, i: usize, gx: Option<&mut [MaybeUninit<f32>]>, [by_scale, by_offset]: [&mut [f32]; 2]| {
+    type Parts<'a> = (usize, Option<&'a mut [MaybeUninit<f32>]>, [&'a mut [f32]; 2]);
+    let image = |affine: &mut Affine, (i, gx, [by_scale, by_offset]): Parts<'_>| {
         let (x, next) = x[i * size..].split_at(size);
         let next = next.get(..size).unwrap_or_default();
         let g = &g[i * size..][..size];
-        affine.set(simd, x, plan.norm, of_image(scale, i, channels), of_image(offset, i, channels));
-        let mut back = |to: &mut [MaybeUninit<f32>], by_x: ByX<'_>| {
-            let gradient = Gradient { x: by_x, scale: by_scale, offset: by_offset };
-            chain(simd, entry, plan.norm, affine, x, next, Onto::Others { from: g, to }, gradient);
-        };
-        match gx {
-            Some(gx) => back(gx, ByX::There),
-            None => scratch::with([size], |[d]| back(as_unwritten(d), ByX::Nowhere)),
-        }
+        affine.recall(&moments[i * groups..][..groups], of_image(scale, i, channels), of_image(offset, i, channels));
+        // δ stays in a core's own cache.
+        scratch::with([size], |[d]| {
+            let gradient = Gradient { x: gx, scale: by_scale, offset: by_offset };
+            chain(simd, entry, plan.norm, affine, x, next, Onto::Other { from: g, to: as_unwritten(d) }, gradient);
+        });
     };
     let mut all = |gx: &mut [MaybeUninit<f32>]| {
         let (mut gx, mut by_scale, mut by_offset) =
             (gx.chunks_mut(size), by_scale.chunks_mut(channels), by_offset.chunks_mut(channels));
         let parts = (0..n).map(|i| (i, gx.next(), [by_scale.next().unwrap_or_default(), by_offset.next().unwrap_or_default()]));
-        let parts: Vec<_> = parts.collect();
-        if shares(x.len(), 700) {
-            parts
-                .into_par_iter()
-                .with_max_len(images_at_once(size))
-                .for_each_init(|| Affine::new(channels), |affine, (i, gx, to)| image(affine, i, gx, to));
-        } else {
-            let mut affine = Affine::new(channels);
-            parts.into_iter().for_each(|(i, gx, to)| image(&mut affine, i, gx, to));
-        }
+        over_threads(shares(x.len(), 700), size, parts.collect(), || Affine::new(channels), image);
     };
     let gx = match wanted {
         // SAFETY: the images make up all of x, and the gradient by each is written.

@@ -15,8 +15,9 @@
 use super::Activation;
 use super::normal::normal;
 use crate::dispatch::{Simd, simd};
-use crate::elementary::{TOGETHER, exp_of_nonpositive, ln_1p, multiply_add, sigmoid};
-use crate::pointwise::{Pointwise, SiluJet};
+use crate::elementary::{exp_of_nonpositive, ln_1p, multiply_add, sigmoid};
+use crate::exponentials::TOGETHER;
+use crate::pointwise::{FEW, Pointwise, SiluJet};
 
 /// Where an activation's value and its derivatives go, for rows of one width. What is not wanted may be empty.
 pub(super) struct Jet<'a> {
@@ -67,10 +68,10 @@ macro_rules! spans {
 }
 
 spans! {
-    silu_0 = SiluJet::<FUSED>, 0;
-    silu_1 = SiluJet::<FUSED>, 1;
-    silu_2 = SiluJet::<FUSED>, 2;
-    silu_3 = SiluJet::<FUSED>, 3;
+    silu_0 = SiluJet(GRANTED), 0;
+    silu_1 = SiluJet(GRANTED), 1;
+    silu_2 = SiluJet(GRANTED), 2;
+    silu_3 = SiluJet(GRANTED), 3;
     softplus_0 = softplus::<FUSED>, 0;
     softplus_1 = softplus::<FUSED>, 1;
     softplus_2 = softplus::<FUSED>, 2;
@@ -119,8 +120,12 @@ fn span<const DERIVATIVES: usize>(
         for (k, u) in blocks.iter().enumerate() {
             of.many(u, |i, terms| put(k * TOGETHER + i, terms));
         }
+        let (few, rest) = rest.as_chunks::<FEW>();
+        for (k, u) in few.iter().enumerate() {
+            of.many(u, |i, terms| put(blocks.len() * TOGETHER + k * FEW + i, terms));
+        }
         for (i, u) in rest.iter().enumerate() {
-            put(blocks.len() * TOGETHER + i, of.one(*u));
+            put(width - rest.len() + i, of.one(*u));
         }
     }
 }

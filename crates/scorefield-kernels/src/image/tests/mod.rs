@@ -272,7 +272,7 @@ fn groups_far_from_the_origin_are_normalised_about_their_mean() {
         let inputs = Inputs { x: &x, scale: &[], offset: &[], weight: &[], bias: &[], residual: &[] };
         let want = Exact::new(&inputs).entered(2, 24, plan.norm, plan.activation);
         // The numbers are exact in f32, and the mean is rounded to 2⁻²⁴·1000.
-        for (got, want) in normalise(&plan, &x, &[], &[]).iter().zip(want) {
+        for (got, want) in normalise(&plan, &x, &[], &[]).0.iter().zip(want) {
             assert!((f64::from(*got) - want).abs() < 1e-4, "{got}, not {want}");
         }
     }
@@ -292,9 +292,10 @@ proptest! {
         let inputs = Inputs { x, scale, offset, weight: &weight, bias: &[], residual: &[] };
         let plan = Plan { pixels: height * width, channels, norm, activation };
         let want = Exact::new(&inputs).forward(&layer, n);
-        close(&normalise(&plan, x, scale, offset), &want, "normalise");
+        let (y, moments) = normalise(&plan, x, scale, offset);
+        close(&y, &want, "normalise");
         let g = normals(9, x.len());
-        let got = normalise_backward(&plan, x, scale, offset, &g, Wanted::All);
+        let got = normalise_backward(&plan, x, scale, offset, &moments, &g, Wanted::All);
         let by_layer = backward(&layer, n, &inputs, &g, Wanted::All);
         for (got, want) in [(got.0, by_layer.x), (got.1, by_layer.scale), (got.2, by_layer.offset)] {
             close(&got, &want.iter().map(|&w| f64::from(w)).collect::<Vec<_>>(), "normalise_backward");
@@ -328,14 +329,13 @@ fn a_pass_over_large_images_has_the_slopes_of_the_formula_on_any_number_of_threa
                 ((moved(1e-5) - moved(-1e-5)) / 2e-5, direction)
             });
             for &simd in available() {
-                close(
-                    &normalise_by(simd, &plan, x, scale, offset),
-                    &exact.entered(N, channels, plan.norm, activation),
-                    "normalise",
-                );
+                let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let there = |threads| pool(threads).install(|| normalise_by(simd, &plan, x, scale, offset));
+                let (y, moments) = there(1);
+                close(&y, &exact.entered(N, channels, plan.norm, activation), "normalise");
+                assert!((y, moments.clone()) == there(3));
                 let run = |threads, wanted| {
-                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                    pool.install(|| normalise_backward_by(simd, &plan, x, scale, offset, &g, wanted))
+                    pool(threads).install(|| normalise_backward_by(simd, &plan, x, scale, offset, &moments, &g, wanted))
                 };
                 let got = run(1, Wanted::All);
                 assert_eq!(got, run(2, Wanted::All));

@@ -105,7 +105,8 @@ fn normalised(names: [&'static str; 2], n: usize, side: usize, channels: usize, 
     };
     let backward = move || {
         let (x, scale, g) = (normals(numbers), normals(channels), normals(numbers));
-        move || drop(black_box(image::normalise_backward(&plan, black_box(&x), &scale, &scale, &g, Wanted::All)))
+        let (_, moments) = image::normalise(&plan, &x, &scale, &scale);
+        move || drop(black_box(image::normalise_backward(&plan, black_box(&x), &scale, &scale, &moments, &g, Wanted::All)))
     };
     [Row::moving(names[0], &dims, 2, forward), Row::moving(names[1], &dims, 3, backward)]
 }
