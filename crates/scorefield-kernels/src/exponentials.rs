@@ -9,7 +9,7 @@
 
 use crate::dispatch::Granted;
 use crate::elementary::{HIGHEST, ROUND, exp_of_nonpositive, multiply_add, sigmoid_of};
-use std::f32::consts::{LN_2, LOG2_E};
+use std::f32::consts::{LN_2, LOG2_E, SQRT_2};
 
 /// Numbers that are taken together.
 pub(crate) const TOGETHER: usize = 64;
@@ -26,7 +26,7 @@ impl<const N: usize> Together<N> {
 }
 
 /// 2^{j/8}.
-const ROOTS: [f32; 8] = [1.0, 1.090_507_8, 1.189_207_1, 1.296_839_6, 1.414_213_5, 1.542_210_8, 1.681_792_9, 1.834_008_1];
+const ROOTS: [f32; 8] = [1.0, 1.090_507_8, 1.189_207_1, 1.296_839_6, SQRT_2, 1.542_210_8, 1.681_792_9, 1.834_008_1];
 
 /// The bits of them, less j at the bit of an eighth of a power of two: where n = 8k + j is added there, 2ᵏ⁺ʲᐟ⁸ comes out.
 const TABLE: [u32; 8] = {

@@ -289,11 +289,11 @@ fn add_body<const FUSED: bool, D: Deltas>(x: &[f32], mut d: D, mean: &[f32], s1:
         }
         (*s1, *s2) = (l1, l2);
     }
-    for at in x.len() / COLUMNS * COLUMNS..x.len() {
+    for (at, x) in x.iter().enumerate().skip(x.len() / COLUMNS * COLUMNS) {
         let i = at % period;
         let [delta] = d.take(at);
         s1[i] += delta;
-        s2[i] = fma(delta, x[at] - mean[i], s2[i]);
+        s2[i] = fma(delta, x - mean[i], s2[i]);
         d.put(at, [delta]);
     }
 }
