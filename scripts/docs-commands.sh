@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 scorefield=$(realpath "${1:-target/release/scorefield}")
 [ -x "$scorefield" ] || { echo "no binary at $scorefield: cargo build --release first" >&2; exit 2; }
 shift || true
-pages=("$@")
+asked=("$@") pages=("$@")
 [ "${#pages[@]}" -gt 0 ] || mapfile -t pages < <(find docs -name '*.md' -not -path 'docs/decisions/*' -not -path 'docs/reference/*' | sort)
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
@@ -52,5 +52,11 @@ for page in "${pages[@]}"; do
     if [ -e "$(dirname "$page")/$link" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $page links to $link" >&2; fi
   done
 done
+# Every claim of the lecture is put to the test on some page, so that CI need not run the lecture once more.
+if [ "${#asked[@]}" = 0 ]; then
+  for claim in $(scorefield list claims --json | python3 -c 'import json, sys; print(*(c["name"] for c in json.load(sys.stdin)["entries"]))'); do
+    if grep -rqE "^scorefield lecture --quick .*--only $claim( |$)" docs; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: no page runs the claim $claim" >&2; fi
+  done
+fi
 echo "acceptance: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,6 +1,6 @@
 //! The choice of instruction set, made once at run time for all kernels.
 //!
-//! A kernel is written once, as an `#[inline(always)]` body in safe Rust over slices. `simd!` compiles that body several times, each
+//! A kernel is written once, as an `#[inline(always)]` body over slices, in safe Rust but for what `GRANTED` allows (`exponentials.rs`). `simd!` compiles that body several times, each
 //! time with other target features, and picks one of the copies by a [`Simd`]. No copy lets the compiler reorder a sum or fuse a
 //! multiply-add, so every one gives the same bits; the copy without extra features is the portable twin. The exception are bodies that ask
 //! for `FUSED`, which is true in every copy but the portable one: exponentials, and what is made of them, fuse multiply and add there, which
@@ -119,40 +119,24 @@ macro_rules! simd {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
-                #[allow(dead_code, reason = "most bodies do not ask")]
-                const FUSED: bool = true;
-                // SAFETY: this copy is compiled for those instructions, and run where they are.
-                #[allow(dead_code, reason = "most bodies do not ask")]
-                const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
+                $crate::dispatch::granted!(true);
                 $body($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
-                #[allow(dead_code, reason = "most bodies do not ask")]
-                const FUSED: bool = true;
-                // SAFETY: this copy is compiled for those instructions, and run where they are.
-                #[allow(dead_code, reason = "most bodies do not ask")]
-                const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
+                $crate::dispatch::granted!(true);
                 $body($($arg),*)
             }
             #[cfg(target_arch = "aarch64")]
             #[target_feature(enable = "neon")]
             fn neon($($arg: $ty),*) $(-> $ret)? {
-                #[allow(dead_code, reason = "most bodies do not ask")]
-                const FUSED: bool = true;
-                // SAFETY: this copy is compiled for those instructions, and run where they are.
-                #[allow(dead_code, reason = "most bodies do not ask")]
-                const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
+                $crate::dispatch::granted!(true);
                 $body($($arg),*)
             }
             match simd.variant() {
                 Variant::Portable => {
-                    #[allow(dead_code, reason = "most bodies do not ask")]
-                    const FUSED: bool = false;
-                    // SAFETY: this copy does not fuse.
-                    #[allow(dead_code, reason = "most bodies do not ask")]
-                    const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
+                    $crate::dispatch::granted!(false);
                     $body($($arg),*)
                 }
                 // SAFETY: the only thing asked of the caller is that the processor has the features above. `detect` is the only
@@ -170,6 +154,18 @@ macro_rules! simd {
     )*};
 }
 pub(crate) use simd;
+
+/// `FUSED` and `GRANTED` of a copy; for `simd!` only.
+macro_rules! granted {
+    ($fused:literal) => {
+        #[allow(dead_code, reason = "most bodies do not ask")]
+        const FUSED: bool = $fused;
+        // SAFETY: `simd!` says `true` in copies that are compiled for the instructions and run where they are, else `false`.
+        #[allow(dead_code, reason = "most bodies do not ask")]
+        const GRANTED: $crate::dispatch::Granted<FUSED> = unsafe { $crate::dispatch::Granted::new() };
+    };
+}
+pub(crate) use granted;
 
 #[cfg(test)]
 mod tests {

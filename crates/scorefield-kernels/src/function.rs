@@ -1,8 +1,8 @@
 //! A derivative of an activation at each number, or that times another number: y = f⁽ᵏ⁾(u), y = g·f⁽ᵏ⁾(u), k ≤ 3.
 //!
 //! k = 0 with k = 1 for its gradient is an activation; k = 1 with k = 2, and k = 2 with k = 3, are what the derivatives of a jet are
-//! multiplied by. The formulas, and how exact they are, stand in `mlp/smooth.rs`; SiLU's value is that of
-//! `elementary.rs`.
+//! multiplied by. The formulas, and how exact they are, stand in `mlp/smooth.rs`; SiLU's value and slope are
+//! those of `exponentials.rs`.
 
 use crate::dispatch::{Simd, active, simd};
 use crate::mlp::Activation;
@@ -111,6 +111,24 @@ mod tests {
                             prop_assert!((got - want).abs() <= 4.0 * f32::EPSILON * size, "{} {:?}: {} not {}", simd, f, got, want);
                         }
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_gives_the_same_bits_wherever_it_stands() {
+        // A block of 64, two of 8, and single ones.
+        let u: Vec<f32> = normals(7, 85).iter().map(|u| 12.0 * u).collect();
+        for &simd in available() {
+            for f in ALL {
+                for order in 0..4 {
+                    let (mut all, mut alone) = (vec![0.0f32; u.len()], vec![0.0f32; u.len()]);
+                    run(simd, f, order, &u, &[], &mut all);
+                    for (u, y) in u.chunks(1).zip(alone.chunks_mut(1)) {
+                        run(simd, f, order, u, &[], y);
+                    }
+                    assert!(all.iter().zip(&alone).all(|(a, b)| a.to_bits() == b.to_bits()), "{simd}, {f:?}, {order}");
                 }
             }
         }

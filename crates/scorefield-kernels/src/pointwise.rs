@@ -2,7 +2,7 @@
 
 use crate::dispatch::Granted;
 use crate::elementary::sigmoid_of;
-use crate::exponentials::{TOGETHER, Together, exponential, sigmoid, silu, silu_slope, silus, with_exponentials};
+use crate::exponentials::{TOGETHER, Together, exponential, silu, silu_slope, silus, with_exponential, with_exponentials};
 use crate::mlp::smooth::silu_terms;
 use std::mem::MaybeUninit;
 
@@ -37,13 +37,19 @@ pub(crate) struct SiluJet<const FUSED: bool>(pub(crate) Granted<FUSED>);
 impl<const FUSED: bool> Pointwise<[f32; 4]> for SiluJet<FUSED> {
     #[inline(always)]
     fn one(self, u: f32) -> [f32; 4] {
-        silu_terms::<FUSED>(u, sigmoid::<FUSED>(u))
+        with_exponential::<FUSED, _>(u, jet::<FUSED>)
     }
 
     #[inline(always)]
     fn many<const N: usize>(self, u: &[f32; N], told: impl FnMut(usize, [f32; 4])) {
-        with_exponentials(self.0, u, |u, e, large| silu_terms::<FUSED>(u, sigmoid_of(u, e, large)), told);
+        with_exponentials(self.0, u, jet::<FUSED>, told);
     }
+}
+
+/// All four, `e` being e^{−|u|} and `large` 1/(1 + e).
+#[inline(always)]
+fn jet<const FUSED: bool>(u: f32, e: f32, large: f32) -> [f32; 4] {
+    silu_terms::<FUSED>(u, sigmoid_of(u, e, large))
 }
 
 /// The derivative of SiLU of order `K` ≤ 3; its value, for 0, and its slope, for 1, may differ from those of [`SiluJet`] in the last bits.
@@ -55,10 +61,7 @@ impl<const FUSED: bool, const K: usize> Pointwise<f32> for Silu<FUSED, K> {
     fn one(self, u: f32) -> f32 {
         match K {
             0 => silu(u, exponential::<FUSED>(u)),
-            1 => {
-                let e = exponential::<FUSED>(u);
-                silu_slope::<FUSED>(u, e, 1.0 / (1.0 + e))
-            }
+            1 => with_exponential::<FUSED, _>(u, silu_slope::<FUSED>),
             _ => SiluJet(self.0).one(u)[K],
         }
     }

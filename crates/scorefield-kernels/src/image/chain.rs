@@ -39,7 +39,7 @@ pub(super) fn gather(simd: Simd, from: &[f32], place: Place, i: usize, times: us
 pub(super) enum Onto<'a> {
     /// In its place.
     Itself(&'a mut [f32]),
-    /// Elsewhere, if there is a slope to multiply with; `to` is as long as `from`.
+    /// Elsewhere, if there is a slope to multiply with; then `to` is as long as `from`.
     Other { from: &'a [f32], to: &'a mut [MaybeUninit<f32>] },
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Gradient<'a> {
     pub(super) offset: &'a mut [f32],
 }
 
-/// From the gradient by a(u), `[h, w, c]`, in `d`, of which δ is made unless a(u) = x; `affine` has the coefficients of this image `x`, and `next` is what is wanted
+/// From the gradient by a(u), `[h, w, c]`, in `d`, of which δ is made if there is an activation; `affine` has the coefficients of this image `x`, and `next` is what is wanted
 /// after it.
 #[allow(clippy::too_many_arguments, reason = "one image on its way back")]
 pub(super) fn chain(
@@ -180,6 +180,9 @@ type Slope = fn(Simd, &[f32], &[f32], &[f32], &[f32], usize, &[f32], &mut [Maybe
 
 /// δ, and the sums of `affine` become S₁ and S₂. Where there is no `slope`, a′ = 1.
 fn delta<'a>(simd: Simd, slope: Option<Slope>, x: &[f32], mut d: Onto<'a>, affine: &mut Affine) -> &'a [f32] {
+    if let (Some(_), Onto::Other { from, to }) = (slope, &d) {
+        assert_eq!(from.len(), to.len(), "room for what is made of a gradient");
+    }
     let Affine { mean, gain, offset, sums: [s1, s2], lanes: [l1, l2], .. } = affine;
     let period = mean.len();
     s1.fill(0.0);
@@ -210,7 +213,8 @@ fn delta<'a>(simd: Simd, slope: Option<Slope>, x: &[f32], mut d: Onto<'a>, affin
     assert_eq!(done, d.from().len(), "an image and its gradient");
     match slope {
         None => d.into_from(),
-        // SAFETY: `multiply_and_add` puts down every number of what it is given, and was given all of them.
+        // SAFETY: `multiply_and_add` puts down every number of what it is given, and was given all of them: `done` says so, and that there are no
+        // more of them elsewhere was asserted above.
         Some(_) => unsafe { d.made() },
     }
 }

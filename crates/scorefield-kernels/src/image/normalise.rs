@@ -148,8 +148,8 @@ pub(super) fn backward_by(
         let next = next.get(..size).unwrap_or_default();
         let g = &g[i * size..][..size];
         affine.recall(&moments[i * groups..][..groups], of_image(scale, i, channels), of_image(offset, i, channels));
-        // δ stays in a core's own cache.
-        scratch::with([size], |[d]| {
+        // δ stays in a core's own cache, if an image fits there. Without an activation it is g.
+        scratch::with([if plan.activation.is_some() { size } else { 0 }], |[d]| {
             let gradient = Gradient { x: gx, scale: by_scale, offset: by_offset };
             chain(simd, entry, plan.norm, affine, x, next, Onto::Other { from: g, to: as_unwritten(d) }, gradient);
         });

@@ -362,4 +362,18 @@ fn no_images_give_nothing_and_no_gradient() {
     let got = backward(&layer, 0, &case.inputs(), &[], Wanted::All);
     assert!(got.x.is_empty() && got.weight.iter().chain(&got.scale).chain(&got.bias).all(|&g| g == 0.0));
     assert_eq!((got.weight.len(), got.scale.len(), got.bias.len()), (20 * 16 * 9, 16, 20));
+    for norm in [None, Some(Norm { groups: 2, eps: 1e-5 })] {
+        let plan = Plan { pixels: 6, channels: 4, norm, activation: Some(Activation::Silu) };
+        let (y, moments) = normalise(&plan, &[], &[1.0; 4], &[]);
+        assert!(y.is_empty() && moments.is_empty());
+        let got = normalise_backward(&plan, &[], &[1.0; 4], &[], &moments, &[], Wanted::All);
+        assert_eq!(got, (vec![], vec![0.0; 4], vec![]));
+    }
+}
+
+#[test]
+#[should_panic(expected = "moments of 1 groups, not 2")]
+fn moments_of_another_norm_are_refused() {
+    let plan = Plan { pixels: 6, channels: 4, norm: Some(Norm { groups: 2, eps: 1e-5 }), activation: None };
+    normalise_backward(&plan, &[1.0; 24], &[], &[], &[[0.0, 1.0]], &[1.0; 24], Wanted::All);
 }

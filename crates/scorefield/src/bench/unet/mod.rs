@@ -8,7 +8,7 @@ mod work;
 use self::work::Work;
 use super::memory::peak_bytes;
 use super::subject::{push, steady};
-use super::timing::timed;
+use super::timing::{Timed, timed};
 use crate::data::EventShape;
 use crate::error::{Error, Result};
 use crate::key::{Key, Purpose};
@@ -107,7 +107,7 @@ pub fn unet(case: &UNetCase, seconds: f64, precision: Precision, seed: u64, devi
     let plain = device.clone().without_autodiff();
     let (x, c) = (matrix(points.clone(), rows, d, &plain), repeated(0.0, rows, &plain));
     let still = still(&net, &plain);
-    let (forward_seconds, forward_repeats) = timed(seconds, || {
+    let Timed { median: forward_seconds, repeats: forward_repeats, .. } = timed(seconds, || {
         // A device that works ahead has to be waited for.
         numbers(still.value(x.clone(), &c).sum());
         Ok::<(), Error>(())
@@ -131,7 +131,7 @@ pub fn unet(case: &UNetCase, seconds: f64, precision: Precision, seed: u64, devi
     // Adam as peers have it by default.
     let config = steady(1e-4, 0.0, &[]);
     let mut before = None;
-    let (train_seconds, train_repeats) = timed(seconds, || {
+    let Timed { median: train_seconds, repeats: train_repeats, .. } = timed(seconds, || {
         let key = Key::new(seed, Purpose::Noise).at(state.step as u32);
         let batch = batch(&clean, &*schedule, rows, key, &data);
         let step = state.step(&*objective, &batch, key, &config);
