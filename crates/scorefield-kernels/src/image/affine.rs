@@ -95,7 +95,7 @@ impl Affine {
         if let Some(norm) = norm {
             self.measure(simd, x, norm);
         }
-        self.spread_out(norm.is_some(), scale, offset);
+        self.combine(norm.is_some(), scale, offset);
     }
 
     /// Takes them for the image whose `moments` these are: none without a norm.
@@ -106,7 +106,7 @@ impl Affine {
             self.r[i * size..][..size].fill(*r);
         }
         repeat(&mut self.mean, self.channels);
-        self.spread_out(!moments.is_empty(), scale, offset);
+        self.combine(!moments.is_empty(), scale, offset);
     }
 
     /// Puts down μ and r of each group, to be recalled.
@@ -153,7 +153,7 @@ impl Affine {
     }
 
     /// γ and β from r, `scale` and `offset`.
-    fn spread_out(&mut self, is_normalised: bool, scale: &[f32], offset: &[f32]) {
+    fn combine(&mut self, is_normalised: bool, scale: &[f32], offset: &[f32]) {
         let c = self.channels;
         if is_normalised {
             self.gain[..c].copy_from_slice(&self.r);
