@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether scorefield and diffusers compute the same from the same weights, both ways.
 
-Nine random UNet2DModels with their schedulers are saved by diffusers, imported by the command, and the scores of a few points at a few
+Eleven random UNet2DModels with their schedulers are saved by diffusers, imported by the command, and the scores of a few points at a few
 noise levels compared with PyTorch's; then they are exported again, opened by diffusers as model, scheduler and
 pipeline, and compared once more. At last a U-Net is trained on the digits for a few steps, exported, and its denoiser compared.
 
@@ -61,6 +61,13 @@ CASES = [
     ("betas in a list, old names, half precision", dict(sample_size=8, in_channels=1, out_channels=1, block_out_channels=(8, 16),
      layers_per_block=1, norm_num_groups=4, attention_head_dim=8, down_block_types=DOWN, up_block_types=ATTN),
      DDPMScheduler(trained_betas=[0.001 * (1 + i) for i in range(100)])),
+    ("NCSN++ of four sizes, its own groups, VE", dict(sample_size=16, block_out_channels=(32, 32, 32, 32), layers_per_block=1,
+     norm_num_groups=None, attention_head_dim=8, down_block_types=("SkipDownBlock2D", "AttnSkipDownBlock2D") * 2,
+     up_block_types=("AttnSkipUpBlock2D", "SkipUpBlock2D") * 2, time_embedding_type="fourier", norm_eps=1e-6,
+     mid_block_scale_factor=2**0.5), ScoreSdeVeScheduler()),
+    ("heads that leave channels over, dropout, variance", dict(sample_size=8, block_out_channels=(4, 8), layers_per_block=1,
+     norm_num_groups=2, attention_head_dim=3, dropout=0.1, down_block_types=DOWN, up_block_types=ATTN),
+     DDPMScheduler(variance_type="fixed_large", clip_sample=False)),
 ]
 
 
@@ -160,6 +167,8 @@ def both_ways(i, name, config, scheduler, folder):
     pipeline = DiffusionPipeline.from_pretrained(back)
     exported = max(difference(reference(again, pipeline.scheduler, x, sigma), want) for (x, sigma), want in zip(cases, wanted))
     same = all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
+    settings = [{k: v for k, v in s.config.items() if not k.startswith("_")} for s in (scheduler, pipeline.scheduler)]
+    same = same and type(pipeline.scheduler) is type(scheduler) and settings[0] == settings[1]
     command(["sample", run, "-n", "1", "--steps", "3", "-o", folder / "s.npy"])
     return imported, exported, same, type(pipeline).__name__
 
@@ -196,7 +205,7 @@ if __name__ == "__main__":
             imported, exported, same, pipeline = both_ways(i, name, config, scheduler, pathlib.Path(folder))
         good = max(imported, exported) < TOLERANCE and same
         bad += not good
-        print(f"{'ok ' if good else 'BAD'} imported {imported:.1e}, exported {exported:.1e}, weights {'equal' if same else 'differ'}: {name} ({pipeline})")
+        print(f"{'ok ' if good else 'BAD'} imported {imported:.1e}, exported {exported:.1e}, weights and scheduler {'equal' if same else 'differ'}: {name} ({pipeline})")
     with tempfile.TemporaryDirectory() as folder:
         worst, drawn = trained(pathlib.Path(folder))
     good = worst < TOLERANCE and drawn

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What diffusers' UNet2DModel gives for eight configurations, as crates/scorefield/tests/fixtures/unet.json.
+"""What diffusers' UNet2DModel gives for ten configurations, as crates/scorefield/tests/fixtures/unet.json.
 
 Weights, inputs and the loss's directions follow a formula that the Rust test repeats, so the file holds configurations and results only:
 outputs, and for each parameter two numbers of its gradient, its norm and its scalar product with a direction.
@@ -37,6 +37,12 @@ CONFIGS = [
          attn_norm_num_groups=2, class_embed_type="timestep", time_embedding_dim=20),
     dict(sample_size=16, in_channels=1, out_channels=1, block_out_channels=(16, 16, 32), layers_per_block=1, norm_num_groups=8,
          down_block_types=("DownBlock2D",) * 3, up_block_types=("UpBlock2D",) * 3, attention_head_dim=16, mid_block_type=None),
+    dict(sample_size=16, block_out_channels=(32, 32, 32, 32), layers_per_block=1, norm_num_groups=None, attention_head_dim=8,
+         down_block_types=("SkipDownBlock2D", "AttnSkipDownBlock2D", "SkipDownBlock2D", "AttnSkipDownBlock2D"),
+         up_block_types=("AttnSkipUpBlock2D", "SkipUpBlock2D", "AttnSkipUpBlock2D", "SkipUpBlock2D"),
+         time_embedding_type="fourier", norm_eps=1e-6, mid_block_scale_factor=2**0.5),
+    dict(sample_size=8, block_out_channels=(4, 8), layers_per_block=1, norm_num_groups=2, attention_head_dim=3, dropout=0.1,
+         down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D")),
 ]
 PLACE = pathlib.Path(__file__).parent.parent / "crates/scorefield/tests/fixtures/unet.json"
 
@@ -61,7 +67,8 @@ def weight(name, shape):
 def main():
     cases = []
     for config in CONFIGS:
-        model = UNet2DModel(**config)
+        # Nothing is dropped, as in use.
+        model = UNet2DModel(**config).eval()
         with torch.no_grad():
             for name, p in model.named_parameters():
                 p.copy_(weight(name, tuple(p.shape)))

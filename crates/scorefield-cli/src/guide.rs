@@ -28,15 +28,21 @@ pub struct GuideArgs {
 const USUAL: f64 = 2.0;
 
 impl GuideArgs {
-    /// Opens the guide of the target that `spec` stands for.
+    /// Opens the guide of the target that `spec` stands for; of `class`, if it knows classes.
     ///
     /// # Errors
     /// A guide that cannot be opened, a run without early weights.
-    pub fn open(&self, spec: &str, session: &Session) -> Result<Option<Guide>> {
+    pub fn open(&self, spec: &str, class: Option<u32>, session: &Session) -> Result<Option<Guide>> {
         if self.guide.is_none() && self.guidance.is_none() {
             return Ok(None);
         }
-        let target = Guide::target(self.guide.as_deref(), spec, session)?;
+        let mut target = Guide::target(self.guide.as_deref(), spec, session)?;
+        // A guide without classes is one too: away from what is drawn of all of them (Ho & Salimans 2021).
+        if let (Some(class), Target::Trained(trained)) = (class, &mut target)
+            && trained.model.net().classes().is_some()
+        {
+            trained.set_class(class)?;
+        }
         Ok(Some(Guide { target, weight: self.guidance.unwrap_or(USUAL) }))
     }
 }

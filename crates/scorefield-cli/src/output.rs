@@ -128,6 +128,11 @@ pub fn warn(text: &str) {
     say("warning", "33", text);
 }
 
+/// One line on stderr of the settings that are used.
+pub fn recipe(text: &str) {
+    say("recipe", "36", text);
+}
+
 /// What a file says, shown without moving the cursor about: a name may hold any byte.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()

@@ -120,6 +120,13 @@ fn what_cannot_be_made_again_is_said_in_one_line() {
     small_run(at, "guide", "4");
     refused(at, &["reproduce", "g.npy"], 2, &["g.npy", "another guide", "guide was"]);
     refused(at, &["reproduce", "p.csv"], 2, &["p.csv", "no record", "p.csv.json"]);
+    fs::write(at.join("q.csv"), "a,b\n1,2\n").unwrap();
+    for (record, said) in
+        [(r#"{"scorefield": {"argum"#, "another program's"), (r#"{"scorefield": {"arguments": "sample"}}"#, "no list of words")]
+    {
+        fs::write(at.join("q.csv.json"), record).unwrap();
+        refused(at, &["reproduce", "q.csv"], 2, &["q.csv", "damaged", said]);
+    }
     refused(at, &["reproduce", "ring.toml"], 2, &["FILE", "ring.toml", ".npy"]);
     refused(at, &["reproduce", "missing.npy"], 2, &["missing.npy"]);
     refused(at, &["reproduce", "a.npy", "-o", "x.csv"], 2, &["-o", ".npy", "x.csv"]);

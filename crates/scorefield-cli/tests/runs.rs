@@ -49,6 +49,22 @@ fn wait_for_a_checkpoint(child: &mut Child, run: &Path) {
 }
 
 #[test]
+fn what_is_recommended_for_the_data_is_said_before_training() {
+    let at = tempfile::tempdir().unwrap();
+    let train = ["train", "digits", "--steps", "2", "--batch", "8", "--out"];
+    let said = |more: &[&str]| {
+        let output = command(at.path(), &[&train[..], more].concat()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let loud = said(&["one"]);
+    assert!(loud.contains("recipe: recommended for digits: ") && loud.contains("schedule.p_mean = "), "{loud}");
+    // What was asked for is not what is recommended.
+    assert!(!loud.contains("train.steps") && !loud.contains("train.batch"), "{loud}");
+    assert!(!said(&["two", "--quiet"]).contains("recommended"));
+}
+
+#[test]
 fn a_unet_in_bf16_learns_other_weights_than_in_f32_but_not_far_from_them() {
     let at = tempfile::tempdir().unwrap();
     let small = ["--net", "unet", "--width", "16", "--depth", "1", "--batch", "8", "--warmup", "0", "--early", "0.5"];

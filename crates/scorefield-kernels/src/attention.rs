@@ -209,6 +209,7 @@ fn slope_body(p: &[f32], s: &mut [f32], keys: usize, scale: f32) {
 mod tests {
     use super::*;
     use crate::dispatch::available;
+    use crate::matrix::tests::units_apart;
     use crate::philox::tests::normals;
     use proptest::prelude::*;
 
@@ -249,6 +250,7 @@ mod tests {
             let moved = |x: &[f64], along: &[f32], t: f64| -> Vec<f64> {
                 x.iter().zip(along).map(|(x, a)| x + t * f64::from(*a)).collect()
             };
+            let mut twin = None;
             for &simd in available() {
                 let mut out = vec![7.0; row];
                 forward_row(simd, &shape, [&q, &k, &v], &mut out);
@@ -257,6 +259,11 @@ mod tests {
                 }
                 let [mut gq, mut gk, mut gv] = [(); 3].map(|()| vec![7.0; row]);
                 backward_row(simd, &shape, [&q, &k, &v, &g], [&mut gq, &mut gk, &mut gv]);
+                let all = [&out, &gq, &gk, &gv].map(Vec::clone);
+                for (got, twin) in all.iter().zip(twin.get_or_insert_with(|| all.clone())) {
+                    let units = units_apart(got, twin);
+                    prop_assert!(units <= 16.0, "{}: {} units from its twin", simd, units);
+                }
                 let along = normals(!step, row);
                 let h = 1e-5;
                 let slopes = [

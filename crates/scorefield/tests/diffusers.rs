@@ -62,7 +62,11 @@ fn ddpm() -> Value {
 }
 
 fn score(run: &Path, x: &[f32], sigma: f32) -> Vec<f32> {
-    let (target, device) = (Target::open(run.to_str().unwrap(), &Device::flex()).unwrap(), Device::flex());
+    score_of(&Target::open(run.to_str().unwrap(), &Device::flex()).unwrap(), x, sigma)
+}
+
+fn score_of(target: &Target, x: &[f32], sigma: f32) -> Vec<f32> {
+    let device = Device::flex();
     let n = x.len() / target.score().dim();
     let (x, sigma) = (matrix(x.to_vec(), n, x.len() / n, &device), vector(vec![sigma; n], &device));
     numbers(target.score().score(x, &sigma))
@@ -126,6 +130,10 @@ fn each_schedulers_score_is_its_papers_and_the_weights_come_back_unchanged() {
         let read = |at: &Path| read_tensors("w", &fs::read(at.join(WEIGHTS)).unwrap()).unwrap().tensors;
         assert_eq!(read(&there), read(&back));
         assert_eq!(read(&there), read(&back.join("unet")));
+        if !scheduler.is_null() {
+            let written: Value = serde_json::from_str(&fs::read_to_string(back.join("scheduler_config.json")).unwrap()).unwrap();
+            assert_eq!(written, scheduler);
+        }
         let again = at.path().join("again");
         import(&back, &again, &Device::flex()).unwrap();
         near(&score(&again, &x, sigma), &wanted, "there and back again");
@@ -166,6 +174,40 @@ fn a_trained_run_is_the_same_model_in_diffusers_units() {
 }
 
 #[test]
+fn a_network_of_classes_gives_the_score_of_each() {
+    let at = tempfile::tempdir().unwrap();
+    let mut config = small();
+    config["num_class_embeds"] = 3.into();
+    let run = at.path().join("run");
+    import(&folder(&at.path().join("there"), &config, &ddpm(), |_| ()), &run, &Device::flex()).unwrap();
+    let open = || match Target::open(run.to_str().unwrap(), &Device::flex()).unwrap() {
+        Target::Trained(trained) => trained,
+        Target::Exact { .. } => unreachable!("a run folder"),
+    };
+    let scores = [0, 1, 2].map(|class| {
+        let mut trained = open();
+        trained.set_class(class).unwrap();
+        score_of(&Target::Trained(trained), &points(1, 16), 0.5)
+    });
+    assert_eq!(scores[0], score(&run, &points(1, 16), 0.5));
+    assert!(scores[0] != scores[1] && scores[1] != scores[2]);
+    let error = open().set_class(3).unwrap_err().to_string();
+    assert!(error.contains("--class") && error.contains("0 to 2"), "{error}");
+    let plain = at.path().join("plain");
+    import(&folder(&at.path().join("one"), &small(), &ddpm(), |_| ()), &plain, &Device::flex()).unwrap();
+    let Target::Trained(mut trained) = Target::open(plain.to_str().unwrap(), &Device::flex()).unwrap() else { unreachable!() };
+    assert!(trained.set_class(0).unwrap_err().to_string().contains("knows classes"));
+    // Nothing tells a training here which point is of which class.
+    let path = at.path().join("config.json");
+    fs::write(&path, config.to_string()).unwrap();
+    let settings =
+        [("data.source", "digits"), ("net.name", "unet"), ("net.config", path.to_str().unwrap()), ("train.steps", "1")];
+    let resolved = layers(&settings).build().unwrap();
+    let error = train_new(resolved, &at.path().join("new"), &Device::flex(), &mut ()).unwrap_err().to_string();
+    assert!(error.contains("num_class_embeds 3") && error.contains("labels"), "{error}");
+}
+
+#[test]
 fn old_names_of_attention_are_understood() {
     let at = tempfile::tempdir().unwrap();
     let new = folder(&at.path().join("new"), &small(), &ddpm(), |_| ());
@@ -182,6 +224,26 @@ fn old_names_of_attention_are_understood() {
         score(&run, &points(1, 16), 0.5)
     });
     assert_eq!(runs[0], runs[1]);
+}
+
+#[test]
+fn old_names_of_frequencies_are_understood() {
+    let at = tempfile::tempdir().unwrap();
+    let of = |name: &str, change: fn(&mut Vec<NamedTensor>)| {
+        let dir = folder(&at.path().join(name), &fourier(), &Value::Null, change);
+        let run = dir.with_extension("run");
+        import(&dir, &run, &Device::flex()).unwrap();
+        score(&run, &points(1, 16), 0.5)
+    };
+    let now = of("now", |_| ());
+    let alone = of("alone", |tensors| {
+        tensors.iter_mut().filter(|t| t.name == "time_proj.weight").for_each(|t| t.name = "time_proj.W".into());
+    });
+    let both = of("both", |tensors| {
+        let first = tensors.iter().find(|t| t.name == "time_proj.weight").unwrap();
+        tensors.push(NamedTensor { name: "time_proj.W".into(), ..first.clone() });
+    });
+    assert_eq!((&alone, &both), (&now, &now));
 }
 
 #[test]
@@ -261,6 +323,24 @@ fn what_is_not_supported_is_named() {
         (of(&small(), &with(ddpm(), "rescale_betas_zero_snr", true.into())), "rescale_betas_zero_snr"),
         (of(&small(), &with(ddpm(), "trained_betas", json!([0.1, 1.5]))), "beta of step 1"),
         (of(&small(), &with(ddpm(), "num_train_timesteps", json!(1u64 << 40))), "num_train_timesteps"),
+        (of(&small(), &with(ddpm(), "beta_strat", json!(1e-4))), "beta_strat): not a setting"),
+        (
+            of(&small(), &json!({ "_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": true })),
+            "use_flow_sigmas): true is not",
+        ),
+        (of(&with(small(), "num_class_embeds", json!(1u64 << 60)), &ddpm()), "num_class_embeds = 1152921504606846976"),
+        (of(&with(small(), "num_class_embeds", 0.into()), &ddpm()), "num_class_embeds = 0"),
+        // It would take gigabytes, and no file of a few hundred numbers is its weights.
+        (
+            of(&with(with(small(), "block_out_channels", json!([16384, 16384])), "time_embedding_dim", 16.into()), &ddpm()),
+            "its network's settings want at least",
+        ),
+        (
+            of(&with(with(small(), "layers_per_block", 16384.into()), "time_embedding_dim", 16384.into()), &ddpm()),
+            "its network's settings want",
+        ),
+        (of(&with(small(), "norm_num_groups", Value::Null), &ddpm()), "norm_num_groups = null"),
+        (of(&with(small(), "attention_head_dim", 16.into()), &ddpm()), "attention_head_dim = 16 for 8 channels"),
         (of(&small(), &json!({ "_class_name": "EDMEulerScheduler", "sigma_min": 3, "sigma_max": 1 })), "sigma_min < sigma_max"),
         (of(&small(), &json!({ "_class_name": "EDMEulerScheduler", "prediction_type": "v_prediction" })), "v_prediction"),
         (of(&fourier(), &ddpm()), "fourier"),

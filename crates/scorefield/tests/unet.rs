@@ -1,4 +1,4 @@
-//! The U-Net against diffusers' `UNet2DModel`: outputs and gradients of eight configurations, as `scripts/unet_fixtures.py` wrote them.
+//! The U-Net against diffusers' `UNet2DModel`: outputs and gradients of ten configurations, as `scripts/unet_fixtures.py` wrote them.
 
 use scorefield::key::{Key, Purpose};
 use scorefield::net::unet::UNetConfig;
@@ -29,6 +29,34 @@ fn weight(name: &str, shape: &[usize]) -> Vec<f32> {
         return wave(name, count, 0.1).into_iter().map(|w| w + centre).collect();
     }
     wave(name, count, 0.7 / ((count / shape[0]) as f64).sqrt())
+}
+
+/// What is accepted can be computed, whichever blocks have a pyramid; the rest is refused when the settings are read.
+#[test]
+fn every_mixture_of_blocks_is_computed_or_refused() {
+    let device = Device::flex();
+    let mut accepted = 0;
+    for bits in 0..64u32 {
+        let kinds = |from: u32, way: &str| -> Vec<String> {
+            (from..from + 3).map(|k| format!("{}{way}Block2D", if bits >> k & 1 == 1 { "Skip" } else { "" })).collect()
+        };
+        let (down, up) = (kinds(0, "Down"), kinds(3, "Up"));
+        let config = serde_json::json!({
+            "sample_size": 8, "block_out_channels": [4, 4, 8], "layers_per_block": 1, "norm_num_groups": 2, "add_attention": false,
+            "down_block_types": down, "up_block_types": up,
+        });
+        match UNetConfig::parse(&config.to_string(), "config.json") {
+            Ok(config) => {
+                let net = config.init(8, 8, Key::new(1, Purpose::Init), &device).unwrap();
+                let y = net.value(matrix(wave("x", 192, 1.0), 1, 192, &device), &vector(vec![0.5], &device));
+                assert_eq!(y.dims(), [1, 192]);
+                accepted += 1;
+            }
+            Err(e) => assert!(e.to_string().contains("_block_types: a"), "{down:?}, {up:?}: {e}"),
+        }
+    }
+    // Down: pyramids of the first, the second, or neither of the two blocks that halve, not of the second alone. Up: none, or from one on.
+    assert_eq!(accepted, 6 * 4);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::{Show, Sink, check_shape};
+use crate::target::Which;
 use crate::{points, target};
 
 const EXAMPLES: &str = "\
@@ -31,9 +32,8 @@ pub struct Decode {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// A file of latents, one a row, as encode writes it
     #[arg(value_name = "Z")]
     latents: String,
@@ -57,7 +57,7 @@ pub struct Decode {
 /// A model without noise levels or of other noise than Gaussian, latents that cannot be read or have another dimension, settings out of
 /// range, a file that cannot be written.
 pub fn run(args: &Decode, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, args.ema, session)?;
+    let target = target::open(&args.target, args.which, session)?;
     let flow = target.flow(args.sigma_max, tolerance::both("--tolerance", args.tolerance)?)?;
     let (event, d) = (target.event(), target.event().len());
     let sink = Sink::new(&args.out, &event, 1)?;

@@ -18,6 +18,7 @@ use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::{Show, Sink, check_shape};
+use crate::target::Which;
 use crate::{level, points, target};
 use scorefield::words;
 
@@ -37,9 +38,8 @@ pub struct Denoise {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// A file of noisy points, one a row: .npy, .csv, .parquet, or a folder of pictures
     #[arg(value_name = "NOISY")]
     noisy: String,
@@ -75,7 +75,7 @@ enum Removed {
 /// Noise of a kind that has no formula, a number of it that is missing or out of range, points that cannot be read, have another
 /// dimension or cannot be of that noise, a file that cannot be written.
 pub fn run(args: &Denoise, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, args.ema, session)?;
+    let target = target::open(&args.target, args.which, session)?;
     let removed = removed(args, &target, session)?;
     let event = target.event();
     let sink = Sink::new(&args.out, &event, 1)?;

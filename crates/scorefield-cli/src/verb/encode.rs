@@ -13,6 +13,7 @@ use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::Sink;
+use crate::target::Which;
 use crate::{points, target};
 
 const EXAMPLES: &str = "\
@@ -30,9 +31,8 @@ pub struct Encode {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// A file of points, one a row: .npy, .csv, .parquet, a folder of pictures, or digits
     #[arg(value_name = "DATA")]
     data: String,
@@ -52,7 +52,7 @@ pub struct Encode {
 /// # Errors
 /// A model without noise levels or of other noise than Gaussian, data that cannot be read or have another dimension, settings out of range.
 pub fn run(args: &Encode, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, args.ema, session)?;
+    let target = target::open(&args.target, args.which, session)?;
     let flow = target.flow(args.sigma_max, tolerance::both("--tolerance", args.tolerance)?)?;
     let sink = Sink::numbers(&args.out)?;
     let data = points::read(&args.data, &target, session)?;

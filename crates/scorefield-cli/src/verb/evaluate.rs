@@ -15,7 +15,7 @@ use crate::args::Offered;
 use crate::output::Answer;
 use crate::session::Session;
 use crate::statistics::ModeCounts;
-use crate::target;
+use crate::target::{self, Which};
 use scorefield::words;
 
 const EXAMPLES: &str = "\
@@ -46,9 +46,8 @@ pub struct Evaluate {
     /// Take this figure only; may be given several times
     #[arg(long, value_name = "NAME", value_parser = Offered::of(METRICS))]
     only: Vec<String>,
-    /// Which average of a run's weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Does it.
@@ -124,10 +123,11 @@ struct Samples {
 fn samples(args: &Evaluate, d: usize, columns: Option<&[String]>, session: &Session) -> Result<Samples> {
     let is_target = args.subject.starts_with("density:") || Path::new(&args.subject).join("recipe.toml").exists();
     let (points, event, drawn) = if is_target {
-        let target = target::open(&args.subject, args.ema, session)?;
+        let target = target::open(&args.subject, args.which, session)?;
         let (points, how) = drawn(&target, args.n, session)?;
         (points, target.event(), Some(how))
     } else {
+        args.which.refuse(&args.subject)?;
         let options = Options { held_out: 0.0, dequantise: Dequantise::None, ..session.data_options() };
         let set = open_source(&args.subject, &options)?;
         if let (Some(ours), Some(theirs)) = (&set.columns, columns)

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::args::Offered;
 use crate::output::Answer;
 use crate::session::Session;
+use crate::target::Which;
 use crate::{level, target};
 use scorefield::words;
 
@@ -32,9 +33,8 @@ pub struct Fisher {
     /// A run folder, or density:NAME
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// Data to measure on: of the run's own source the part that was held out, of another all of it
     #[arg(value_name = "DATA")]
     data: String,
@@ -69,7 +69,7 @@ pub fn run(args: &Fisher, session: &Session) -> Result<Answer> {
     if args.projections == 0 {
         return Err(Error::setting("--projections", "at least 1", 0));
     }
-    let target = target::open(&args.target, args.ema, session)?;
+    let target = target::open(&args.target, args.which, session)?;
     let source = held_out(args, &target, session)?;
     let usual = if target.is_clean() || target.knows_no_noise() { "implicit" } else { "denoising" };
     let method = lookup(OBJECTIVES, "--estimator", args.estimator.as_deref().unwrap_or(usual))?;

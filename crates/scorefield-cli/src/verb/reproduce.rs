@@ -17,7 +17,7 @@ use crate::output::{Answer, Verdict};
 use crate::record::SELF;
 use crate::session::Session;
 use crate::sink::{check_place, is_picture};
-use crate::target;
+use crate::target::{self, Which};
 use scorefield::words;
 
 const EXAMPLES: &str = "\
@@ -104,6 +104,10 @@ pub fn run(args: &Reproduce, session: &Session) -> Result<Answer> {
         .with("out", &args.out))
 }
 
+fn damaged(file: &Path, problem: &str) -> Error {
+    Error::file(file, format!("the record of how it was made is damaged: {problem}"))
+}
+
 /// What is written in a file.
 struct Written {
     file: PathBuf,
@@ -125,14 +129,14 @@ impl Written {
             })?
             .unwrap_or_default()
         };
-        let listed = pairs.iter().find(|pair| pair.0 == "arguments").and_then(|pair| serde_json::from_str(&pair.1).ok());
-        let arguments: Vec<String> = listed.ok_or_else(|| {
+        let Some((_, listed)) = pairs.iter().find(|pair| pair.0 == "arguments") else {
             let hint = match file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
                 true => format!("that of a table is in the file beside it: {}", sidecar(file).display()),
                 false => format!("files that {} write carry one", VERBS.join(", ")),
             };
-            Error::file(file, "it has no record of how it was made").with_hint(hint)
-        })?;
+            return Err(Error::file(file, "it has no record of how it was made").with_hint(hint));
+        };
+        let arguments = serde_json::from_str(listed).map_err(|_| damaged(file, "its arguments are no list of words"))?;
         Ok(Self { file: file.to_path_buf(), pairs, arguments })
     }
 
@@ -157,7 +161,7 @@ impl Written {
     }
 
     fn command(&self, copy: &Path, session: &Session) -> Result<Cli> {
-        let damaged = |problem: &str| Error::file(&self.file, format!("the record of how it was made is damaged: {problem}"));
+        let damaged = |problem: &str| damaged(&self.file, problem);
         if !self.arguments.first().is_some_and(|verb| VERBS.contains(&verb.as_str())) {
             return Err(damaged(&format!("it names none of {}", VERBS.join(", "))));
         }
@@ -185,14 +189,14 @@ impl Written {
     /// Refuses another model than the one that the file is by.
     fn check_model(&self, session: &Session) -> Result<()> {
         let (Some(spec), Some(hash)) = (self.get("target"), self.get("model")) else {
-            return Err(Error::file(&self.file, "the record of how it was made is damaged: it names no model"));
+            return Err(damaged(&self.file, "it names no model"));
         };
         let half_life = self.arguments.iter().position(|a| a == "--ema").and_then(|i| self.arguments.get(i + 1)?.parse().ok());
         let missing = |e: Error| {
             let hint = format!("{} was made from {spec}: run reproduce where that is to be found", self.file.display());
             e.with_hint(hint)
         };
-        let found = target::open(spec, half_life, session).map_err(missing)?.hash();
+        let found = target::open(spec, Which { ema: half_life, class: None }, session).map_err(missing)?.hash();
         self.check_hash("model", spec, hash, &found)?;
         let named = self.arguments.iter().position(|a| a == "--guide").and_then(|i| self.arguments.get(i + 1));
         if let Some(hash) = self.get("guide") {

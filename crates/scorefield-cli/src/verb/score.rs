@@ -15,6 +15,7 @@ use crate::output::Answer;
 use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::{Sink, check_place, is_picture};
+use crate::target::Which;
 use crate::{level, plane, points, target};
 use scorefield::words;
 
@@ -33,9 +34,8 @@ pub struct Score {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// A file of points, one a row: .npy, .csv or .parquet
     #[arg(value_name = "POINTS", required_unless_present = "picture", requires = "out_or_picture")]
     points: Option<String>,
@@ -65,7 +65,7 @@ const MOST_POINTS: usize = 2000;
 /// # Errors
 /// A level that is missing or not positive, points that cannot be read or have another dimension, a file that cannot be written.
 pub fn run(args: &Score, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, args.ema, session)?;
+    let target = target::open(&args.target, args.which, session)?;
     let sigma = level::of_score(args.sigma, &target, session)?;
     let sink = args.out.as_deref().map(Sink::numbers).transpose()?;
     if let Some(picture) = &args.picture {

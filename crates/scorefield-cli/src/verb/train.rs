@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use scorefield::error::{Error, Result};
 use scorefield::plot::{Curve, Series, curve};
-use scorefield::recipe::{Layers, Origin, Plan, Resolved, Trained, plan, train_new, train_resumed};
+use scorefield::recipe::{Layers, Origin, Plan, RECOMMENDED, Resolved, Trained, plan, train_new, train_resumed};
 use scorefield::run::{Row, RunFolder};
 
 use crate::args::Settings;
 use crate::output::Answer;
 use crate::session::Session;
+use crate::target::{self, Which};
 use scorefield::words;
 
 const EXAMPLES: &str = "\
@@ -76,6 +77,9 @@ pub fn run(args: &Train, session: &Session) -> Result<Answer> {
     let Some(out) = &args.out else {
         return Err(Error::setting("--out", "the run folder to make", "nothing"));
     };
+    if !args.resume {
+        recommended(&resolved).iter().for_each(|line| session.recipe(line));
+    }
     let mut progress = session.progress();
     let done = match args.resume {
         true => train_resumed(layers, out, session.device(), &mut progress),
@@ -127,6 +131,19 @@ fn explained(resolved: &Resolved) -> Answer {
     let mut answer = Answer::new(words::table(&lines)).with("settings", &rows);
     answer.seed = Some(resolved.recipe.seed);
     answer
+}
+
+/// The settings that are recommended for the data or the objective and that nothing else was said of, a line for each of the two.
+fn recommended(resolved: &Resolved) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for row in resolved.explain().into_iter().filter(|row| row.origin.starts_with(RECOMMENDED)) {
+        let setting = format!("{} = {}", row.key, row.value);
+        match lines.iter_mut().find(|(origin, _)| *origin == row.origin) {
+            Some((_, settings)) => settings.push(setting),
+            None => lines.push((row.origin, vec![setting])),
+        }
+    }
+    lines.into_iter().map(|(origin, settings)| format!("{origin}: {}", settings.join(", "))).collect()
 }
 
 fn memory_in_words(plan: &Plan) -> String {
@@ -239,7 +256,7 @@ fn finished(trained: &Trained, session: &Session) -> Result<Answer> {
 
 /// The command that a user may want to type next: samples, as a picture where there can be one.
 fn next(run: &Path, session: &Session) -> String {
-    let picture = crate::target::open(&run.to_string_lossy(), None, session).is_ok_and(|target| {
+    let picture = target::open(&run.to_string_lossy(), Which::default(), session).is_ok_and(|target| {
         let event = target.event();
         event.is_image() || event.len() == 2
     });

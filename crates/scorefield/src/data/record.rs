@@ -4,7 +4,7 @@
 //! line break. In `.parquet` they are the file's key–value metadata. A `.csv` has no place for them; they are in a file beside it, NAME.csv.json.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use ::parquet::file::reader::FileReader;
@@ -28,8 +28,8 @@ pub(super) fn to_json(pairs: &[(&str, &str)]) -> String {
     format!("{}\n", Value::Object(outer))
 }
 
-fn from_json(text: &str) -> Option<Vec<(String, String)>> {
-    let document: Value = serde_json::from_str(text.trim()).ok()?;
+fn from_json(text: &[u8]) -> Option<Vec<(String, String)>> {
+    let document: Value = serde_json::from_slice(text).ok()?;
     let inner = document.get(NAME)?.as_object()?;
     inner.iter().map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect()
 }
@@ -85,21 +85,29 @@ impl Aside {
 }
 
 fn is_record(sidecar: &Path) -> bool {
-    read_sidecar(sidecar).as_deref().and_then(from_json).is_some()
+    matches!(read_sidecar(sidecar), Ok(Some(text)) if from_json(&text).is_some())
 }
 
-fn read_sidecar(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(path).ok()?.take(MAX_BYTES).read_to_string(&mut text).ok().map(|_| text)
+/// What is there, if anything is.
+fn read_sidecar(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// The pairs that were written with a file of numbers, by key; `None` if it has none.
 ///
 /// # Errors
-/// An extension that is none of .npy, .csv and .parquet; a file that cannot be read or is not what its extension says.
+/// An extension that is none of .npy, .csv and .parquet; a file that cannot be read or is not what its extension says; something in the record's
+/// place that is none.
 pub fn read_record(path: &Path) -> Result<Option<Vec<(String, String)>>> {
     let read = |e: std::io::Error| Error::read(path, &e);
-    let text = match Format::of(path)? {
+    let format = Format::of(path)?;
+    let text = match format {
         Format::Npy => {
             let file = File::open(path).map_err(read)?;
             let size = file.metadata().map_err(read)?.len();
@@ -112,20 +120,23 @@ pub fn read_record(path: &Path) -> Result<Option<Vec<(String, String)>>> {
             reader.seek(SeekFrom::Start(end)).map_err(read)?;
             let mut bytes = Vec::new();
             reader.take(MAX_BYTES).read_to_end(&mut bytes).map_err(read)?;
-            String::from_utf8(bytes).ok()
+            Some(bytes)
         }
         Format::Csv => {
             File::open(path).map_err(read)?;
-            read_sidecar(&sidecar(path))
+            read_sidecar(&sidecar(path)).map_err(|e| Error::read(sidecar(path), &e))?
         }
         Format::Parquet => {
             let reader = Checked::open(path)?.reader;
             let pairs = reader.metadata().file_metadata().key_value_metadata();
             let ours = pairs.into_iter().flatten().find(|pair| pair.key == NAME);
-            ours.and_then(|pair| pair.value.clone())
+            ours.and_then(|pair| pair.value.clone()).map(String::into_bytes)
         }
     };
-    Ok(text.as_deref().and_then(from_json))
+    let Some(text) = text else { return Ok(None) };
+    let place = if format == Format::Csv { sidecar(path) } else { path.to_path_buf() };
+    let damaged = || Error::file(place, "the record of how it was made is damaged, or another program's");
+    from_json(&text).map(Some).ok_or_else(damaged)
 }
 
 /// The key of a Parquet file's metadata, and the text there.

@@ -130,7 +130,8 @@ fn scheduler_of(
     let precondition = trained.model.precondition();
     let (sigma, values, sigma_data) = (trained.schedule.range(), trained.values, f64::from(precondition.sigma_data));
     if precondition.conditioning != Conditioning::Relative {
-        return Ok(Scheduler { conditioning: precondition.conditioning.clone(), sigma, sigma_data, values });
+        let said = trained.scheduler.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        return Ok(Scheduler { conditioning: precondition.conditioning.clone(), sigma, sigma_data, values, said });
     }
     if config.time_embedding_type == TimeEmbedding::Fourier {
         let problem = "a fourier embedding has no form in diffusers for levels ¼ ln σ; positional has";
@@ -152,6 +153,7 @@ fn scheduler_of(
         sigma: (sigma.0 * scale, sigma.1 * scale),
         sigma_data: sigma_data * scale,
         values: (-1.0, 1.0),
+        said: None,
     };
     let features = config.block_out_channels[0];
     for (_, _, values) in weights.iter_mut().filter(|(name, _, _)| name == FIRST_LAYER) {

@@ -14,6 +14,7 @@ use crate::net::{flatten, parameter_count};
 use crate::recipe::{About, Foreign, RawRecipe, read_text, write_foreign};
 use crate::run::TensorReader;
 use crate::tensor::Device;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// What was imported.
@@ -61,10 +62,12 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
     check_levels(&config, &scheduler, &files.config)?;
     let event = EventShape::new(&[config.in_channels, height, width])
         .map_err(|e| Error::file_at(&files.config, "sample_size", e.to_string()))?;
+    let mut weights = TensorReader::open(&files.weights)?;
+    weights.check_holds(config.least(height, width).parameters)?;
     let device = device.clone().without_autodiff();
     let mut net =
         config.init(height, width, Key::new(0, Purpose::Init), &device).map_err(|e| Error::file(&files.config, e.to_string()))?;
-    fill(&mut net, &mut TensorReader::open(&files.weights)?, &device)?;
+    fill(&mut net, &mut weights, &device)?;
 
     let mut recipe = RawRecipe::default();
     recipe.net.name = "unet".to_owned();
@@ -82,7 +85,7 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
         format!("Black is {low} and white is {high}; noise levels are in the same units."),
     ];
     if config.class_embed_type.is_some() || config.num_class_embeds.is_some() {
-        notes.push("The network knows classes; class 0 is used.".to_owned());
+        notes.push("The network knows classes: --class K chooses one, 0 if nothing is said.".to_owned());
     }
     let about = About {
         columns: None,
@@ -94,6 +97,7 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
         },
         standardise: None,
         values: scheduler.values,
+        scheduler: scheduler.said.clone().map(|said| Value::Object(said).to_string()),
         event,
     };
     let (shape, parameters, weights) = (about.event.dims(), parameter_count(&net), flatten(&net));

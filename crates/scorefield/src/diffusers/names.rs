@@ -1,4 +1,5 @@
-//! Which array of a weight file is which parameter: the same name, or the one that attention had before diffusers 0.15.
+//! Which array of a weight file is which parameter: the same name, or the one that it had in an older diffusers: attention's layers
+//! before 0.15, the frequencies of a Fourier embedding, which files of 0.4 hold under either or both of two names.
 
 use crate::error::{Error, Result};
 use crate::net::{Parameters, unflatten};
@@ -10,10 +11,15 @@ use std::fs::File;
 /// Old and new names of an attention's layers.
 const RENAMED: [(&str, &str); 4] =
     [(".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."), (".proj_attn.", ".to_out.0.")];
+/// The old and the new name of a Fourier embedding's frequencies.
+const FREQUENCIES: (&str, &str) = ("time_proj.W", "time_proj.weight");
 /// Names that an error tells, at most.
 const TOLD: usize = 5;
 
 fn renamed(name: &str) -> String {
+    if name == FREQUENCIES.0 {
+        return FREQUENCIES.1.to_owned();
+    }
     let old = RENAMED.iter().find(|(old, _)| name.contains(old) && name.contains("attentions."));
     old.map_or_else(|| name.to_owned(), |(old, new)| name.replace(old, new))
 }
@@ -25,7 +31,8 @@ fn renamed(name: &str) -> String {
 pub(super) fn fill(net: &mut dyn Parameters, reader: &mut TensorReader<File>, device: &Device) -> Result<()> {
     let path = reader.path().to_path_buf();
     let mut there: BTreeMap<String, (String, Vec<usize>)> = BTreeMap::new();
-    for (name, shape) in reader.shapes() {
+    let twice = reader.shape(FREQUENCIES.1).is_some();
+    for (name, shape) in reader.shapes().filter(|(name, _)| !(twice && *name == FREQUENCIES.0)) {
         if let Some((other, _)) = there.insert(renamed(name), (name.to_owned(), shape.to_vec())) {
             return Err(Error::file_at(&path, format!("tensor {name}"), format!("stands for the same weights as {other}")));
         }

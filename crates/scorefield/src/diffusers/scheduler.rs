@@ -18,6 +18,8 @@ pub(super) struct Scheduler {
     pub sigma_data: f64,
     /// What black and white are.
     pub values: (f32, f32),
+    /// The file that it was read from, which also says how to draw.
+    pub said: Option<Map<String, Value>>,
 }
 
 /// Standard deviation of pictures about their mean where nothing says another: half of half the range, as EDM has it.
@@ -45,8 +47,72 @@ const DISCRETE: &[&str] = &[
     "KDPM2DiscreteScheduler",
     "KDPM2AncestralDiscreteScheduler",
 ];
+/// Of those, the ones whose β have other ends where the file says none.
+const NARROW: &[&str] = &["HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"];
+const NARROW_BETAS: [(&str, f64); 2] = [("beta_start", 0.00085), ("beta_end", 0.012)];
 const EDM: &[&str] = &["EDMEulerScheduler", "EDMDPMSolverMultistepScheduler"];
 const VE: &str = "ScoreSdeVeScheduler";
+
+/// Those that a pipeline of a `UNet2DModel` draws with as they are, and that pipeline. The pipeline of consistency models is the one that scales
+/// what the network sees as its scheduler says.
+const PIPELINES: &[(&str, &str)] = &[
+    (VE, "ScoreSdeVePipeline"),
+    ("DDPMScheduler", "DDPMPipeline"),
+    ("DDIMScheduler", "DDIMPipeline"),
+    ("EDMEulerScheduler", "ConsistencyModelPipeline"),
+    ("EDMDPMSolverMultistepScheduler", "ConsistencyModelPipeline"),
+];
+
+/// Settings of how a scheduler draws, which say nothing of the model that it draws from.
+const DRAWING: &[&str] = &[
+    "algorithm_type",
+    "clip_sample",
+    "clip_sample_range",
+    "correct_steps",
+    "disable_corrector",
+    "dynamic_thresholding_ratio",
+    "euler_at_final",
+    "final_sigmas_type",
+    "flow_shift",
+    "interpolation_type",
+    "lambda_min_clipped",
+    "lower_order_final",
+    "predict_x0",
+    "rho",
+    "sample_max_value",
+    "sampling_eps",
+    "set_alpha_to_one",
+    "sigma_schedule",
+    "skip_prk_steps",
+    "snr",
+    "solver_order",
+    "solver_p",
+    "solver_type",
+    "steps_offset",
+    "tensor_format",
+    "thresholding",
+    "time_shift_type",
+    "timestep_spacing",
+    "timestep_values",
+    "use_beta_sigmas",
+    "use_exponential_sigmas",
+    "use_karras_sigmas",
+    "use_lu_lambdas",
+    "variance_type",
+];
+
+/// Settings that are read, here or as [`Betas`].
+const MODEL: &[&str] = &[
+    "num_train_timesteps",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "sigma_data",
+    "sigma_max",
+    "sigma_min",
+    "timestep_type",
+    "use_dynamic_shifting",
+    "use_flow_sigmas",
+];
 
 impl Scheduler {
     /// Reads a `scheduler_config.json`.
@@ -54,26 +120,34 @@ impl Scheduler {
     /// # Errors
     /// A class or a setting that is not supported, by name.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let fields = read_object(path)?;
+        Self::of(&read_object(path)?, path)
+    }
+
+    /// The same of what `path` holds.
+    fn of(fields: &Map<String, Value>, path: &Path) -> Result<Self> {
         let class = fields.get("_class_name").and_then(Value::as_str).unwrap_or("nothing").to_owned();
         let file = Fields { path, fields };
+        file.check_known()?;
         if class == VE {
-            return Ok(Self::ve((file.number("sigma_min", 0.01)?, file.number("sigma_max", 1348.0)?)))
-                .and_then(|s| s.checked(path));
+            let sigma = (file.number("sigma_min", 0.01)?, file.number("sigma_max", 1348.0)?);
+            return Self { said: Some(fields.clone()), ..Self::ve(sigma) }.checked(path);
         }
         if EDM.contains(&class.as_str()) {
             file.must_be("prediction_type", &json!("epsilon"))?;
             let sigma = (file.number("sigma_min", 0.002)?, file.number("sigma_max", 80.0)?);
             let sigma_data = file.number("sigma_data", SIGMA_DATA)?;
-            return Self { conditioning: Conditioning::Edm, sigma, sigma_data, values: SIGNED }.checked(path);
+            let said = Some(fields.clone());
+            return Self { conditioning: Conditioning::Edm, sigma, sigma_data, values: SIGNED, said }.checked(path);
         }
         if DISCRETE.contains(&class.as_str()) {
             file.must_be("rescale_betas_zero_snr", &json!(false))?;
             file.must_be("timestep_type", &json!("discrete"))?;
-            let steps = file.timesteps()?;
+            file.must_be("use_flow_sigmas", &json!(false))?;
+            file.must_be("use_dynamic_shifting", &json!(false))?;
+            let steps = file.timesteps(NARROW.contains(&class.as_str()))?;
             let sigma = steps.range();
-            let conditioning = Conditioning::Discrete(steps);
-            return Self { conditioning, sigma, sigma_data: SIGMA_DATA, values: SIGNED }.checked(path);
+            let (conditioning, said) = (Conditioning::Discrete(steps), Some(fields.clone()));
+            return Self { conditioning, sigma, sigma_data: SIGMA_DATA, values: SIGNED, said }.checked(path);
         }
         let problem = format!("{class} is not supported; {VE}, {}, {} and their relatives are", EDM[0], DISCRETE[0]);
         Err(Error::file_at(path, "_class_name", problem))
@@ -81,7 +155,7 @@ impl Scheduler {
 
     /// A model whose network takes σ and gives the score.
     pub(super) fn ve(sigma: (f64, f64)) -> Self {
-        Self { conditioning: Conditioning::Ve, sigma, sigma_data: SIGMA_DATA, values: UNSIGNED }
+        Self { conditioning: Conditioning::Ve, sigma, sigma_data: SIGMA_DATA, values: UNSIGNED, said: None }
     }
 
     fn checked(self, path: &Path) -> Result<Self> {
@@ -105,33 +179,37 @@ impl Scheduler {
         if self.conditioning == Conditioning::Ve { "ve" } else { "edm" }
     }
 
-    /// The class of the pipeline, the class of the scheduler and its `scheduler_config.json`.
+    /// The class of the pipeline, the class of the scheduler and its `scheduler_config.json`: as it came, where a pipeline takes it so.
     pub(super) fn to_json(&self) -> (&'static str, &'static str, Value) {
+        let pipeline = |class: &str| PIPELINES.iter().find(|(known, _)| *known == class);
+        let class = |said: &Map<String, Value>| said.get("_class_name").and_then(Value::as_str).and_then(pipeline);
+        if let Some((said, (class, pipeline))) = self.said.as_ref().and_then(|said| Some((said, class(said)?))) {
+            return (pipeline, class, Value::Object(said.clone()));
+        }
         let (low, high) = self.sigma;
-        let (pipeline, class, mut value) = match &self.conditioning {
-            Conditioning::Ve => ("ScoreSdeVePipeline", VE, json!({ "sigma_min": low, "sigma_max": high })),
+        let (class, mut value) = match &self.conditioning {
+            Conditioning::Ve => (VE, json!({ "sigma_min": low, "sigma_max": high })),
             Conditioning::Discrete(steps) => {
                 let mut value = serde_json::to_value(steps.betas()).expect("settings are plain data");
                 // Other models than those of pictures are not in [−1, 1]; this one's pictures are.
                 value["clip_sample"] = true.into();
-                ("DDPMPipeline", DISCRETE[0], value)
+                (DISCRETE[0], value)
             }
-            // The pipeline of consistency models is the one that scales what a UNet2DModel sees as its scheduler says.
             Conditioning::Edm | Conditioning::Relative => (
-                "ConsistencyModelPipeline",
                 EDM[0],
                 json!({ "sigma_min": low, "sigma_max": high, "sigma_data": self.sigma_data, "prediction_type": "epsilon" }),
             ),
         };
         value["_class_name"] = class.into();
         value["_diffusers_version"] = VERSION.into();
+        let (class, pipeline) = pipeline(class).expect("a pipeline for each class that is written");
         (pipeline, class, value)
     }
 }
 
 struct Fields<'a> {
     path: &'a Path,
-    fields: Map<String, Value>,
+    fields: &'a Map<String, Value>,
 }
 
 impl Fields<'_> {
@@ -157,10 +235,22 @@ impl Fields<'_> {
         }
     }
 
-    fn timesteps(&self) -> Result<Timesteps> {
-        let known = serde_json::to_value(Betas::default()).expect("settings are plain data");
+    /// Refuses a setting that may say anything.
+    fn check_known(&self) -> Result<()> {
+        let betas = betas();
+        let is_known = |key: &str| key.starts_with('_') || [MODEL, DRAWING].concat().contains(&key) || betas.contains_key(key);
+        match self.fields.keys().find(|key| !is_known(key)) {
+            Some(key) => Err(Error::file_at(self.path, key.clone(), "not a setting of a scheduler that is supported")),
+            None => Ok(()),
+        }
+    }
+
+    fn timesteps(&self, narrow: bool) -> Result<Timesteps> {
         let mut chosen = Map::new();
-        for key in known.as_object().into_iter().flat_map(Map::keys) {
+        if narrow {
+            chosen.extend(NARROW_BETAS.map(|(key, value)| (key.to_owned(), value.into())));
+        }
+        for key in betas().keys() {
             let Some(value) = self.get(key) else { continue };
             // One at a time, so that the error names it.
             if let Err(e) = serde_json::from_value::<Betas>(json!({ key.as_str(): value })) {
@@ -170,5 +260,13 @@ impl Fields<'_> {
         }
         let betas: Betas = serde_json::from_value(Value::Object(chosen)).map_err(|e| Error::file(self.path, e.to_string()))?;
         Timesteps::try_from(betas).map_err(|problem| Error::file(self.path, problem))
+    }
+}
+
+/// The settings of [`Betas`], with their defaults.
+fn betas() -> Map<String, Value> {
+    match serde_json::to_value(Betas::default()) {
+        Ok(Value::Object(betas)) => betas,
+        _ => unreachable!("settings are plain data"),
     }
 }

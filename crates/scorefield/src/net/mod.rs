@@ -78,6 +78,14 @@ pub trait Forward: Parameters + Clone + Send + Sync + 'static {
         let (_, first, _) = self.forward(Jet::line(x, unit, Order::First), c).into_parts();
         by_point(first, n).reshape([n, d])
     }
+
+    /// How many classes it knows, if it knows any.
+    fn classes(&self) -> Option<u32> {
+        None
+    }
+
+    /// Chooses the class whose score it gives, less than [`Forward::classes`]; 0 if nothing is said.
+    fn set_class(&mut self, _class: u32) {}
 }
 
 /// A [`Forward`] whose type is forgotten.
@@ -96,6 +104,10 @@ pub trait Network: Parameters + Send + Sync {
     fn gradient(&self, x: Tensor<2>, c: &Tensor<1>) -> Tensor<2>;
     /// What the output is.
     fn output(&self) -> Output;
+    /// How many classes it knows, if it knows any.
+    fn classes(&self) -> Option<u32>;
+    /// Chooses the class whose score it gives, less than [`Network::classes`]; 0 if nothing is said.
+    fn set_class(&mut self, class: u32);
     /// A copy that shares nothing that can change.
     fn boxed_clone(&self) -> Box<dyn Network>;
 }
@@ -127,6 +139,14 @@ impl<N: Forward> Network for N {
 
     fn output(&self) -> Output {
         Forward::output(self)
+    }
+
+    fn classes(&self) -> Option<u32> {
+        Forward::classes(self)
+    }
+
+    fn set_class(&mut self, class: u32) {
+        Forward::set_class(self, class);
     }
 
     fn boxed_clone(&self) -> Box<dyn Network> {

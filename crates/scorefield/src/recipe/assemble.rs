@@ -15,7 +15,7 @@ use crate::key::{Key, Purpose};
 use crate::model::{Conditioning, Model, Precondition};
 use crate::net::unet::UNetConfig;
 use crate::net::unet::config::TimeEmbedding;
-use crate::net::{LevelCount, NETS, NetSettings, Network, Precision, Takes};
+use crate::net::{Least, LevelCount, NETS, NetSettings, Network, Precision, Takes};
 use crate::noise::{NOISES, Noise, SCHEDULES, Schedule, ScheduleSettings};
 use crate::objective::{Implicit, Needs, OBJECTIVES, Objective, ObjectiveSettings, Projection, SlicedVr, Variate};
 use crate::registry::lookup;
@@ -176,6 +176,7 @@ impl Assembled {
             precondition: self.precondition.clone(),
             standardise: self.standardise.clone(),
             values: UNIT_VALUES,
+            scheduler: None,
         }
     }
 
@@ -188,8 +189,24 @@ impl Assembled {
             let expected = "--device cpu: it is its kernels that multiply in bf16";
             return Err(Error::setting("net.precision bf16 (--precision)", expected, device_name(device)));
         }
+        if let Some(text) = &self.recipe.net.config {
+            check_trainable(&UNetConfig::parse(text, "net.config")?)?;
+        }
         build_model(&self.recipe, self.precondition.clone(), self.dataset.train.event().clone(), device)
     }
+}
+
+/// Refuses settings that a model may come with, but that training here has nothing for.
+fn check_trainable(config: &UNetConfig) -> Result<()> {
+    let refuse = |expected: &str, got: String| Err(Error::setting("net.config", expected, got));
+    if config.dropout != 0.0 {
+        return refuse("dropout 0, which is all that training has", format!("dropout {}", config.dropout));
+    }
+    if config.num_class_embeds.is_some() || config.class_embed_type.is_some() {
+        let got = config.num_class_embeds.map_or("class_embed_type".to_owned(), |n| format!("num_class_embeds {n}"));
+        return refuse("a network without classes: there are no labels to train them by", got);
+    }
+    Ok(())
 }
 
 /// A model of the recipe's network with fresh parameters.
@@ -207,6 +224,16 @@ pub(super) fn build_model(
     let build = lookup(NETS, "net.name", &recipe.net.name)?.value.build;
     let net = build(&net_settings(recipe), &event, key, device)?;
     Ok(Model::new(net, precondition, event, device))
+}
+
+/// What its network takes at least, for points of this shape.
+pub(super) fn least(recipe: &Recipe, event: &data::EventShape) -> Result<Least> {
+    Ok(match (&recipe.net.config, event) {
+        (Some(text), data::EventShape::Image { height, width, .. }) => {
+            UNetConfig::parse(text, "net.config")?.least(*height, *width)
+        }
+        _ => (lookup(NETS, "net.name", &recipe.net.name)?.value.least)(&net_settings(recipe), event),
+    })
 }
 
 /// What convolutions multiply, as the network is told it.

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::net::unet::UNetConfig;
 use crate::registry::nearest;
 
+/// How the origin of a setting begins that is recommended for the data or the objective.
+pub const RECOMMENDED: &str = "recommended for";
+
 /// Variables that begin with `SCOREFIELD_` and are no settings of a recipe.
 pub const OTHER_VARIABLES: &[&str] = &[
     "SCOREFIELD_DATA",
@@ -138,7 +141,7 @@ impl Layers {
         let of_objective = (recommended::for_objective(&objective)?, objective);
         for (settings, what) in [of_objective, (recommended::settings(&source)?, source)] {
             for given in settings {
-                let origin = Origin::Derived(format!("recommended for {what}"));
+                let origin = Origin::Derived(format!("{RECOMMENDED} {what}"));
                 self.given.entry(given.setting.key).or_insert((given.value, origin));
             }
         }

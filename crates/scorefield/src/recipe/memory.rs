@@ -8,12 +8,9 @@
 //!
 //! What does not fit is refused; a process that the operating system kills for its memory can say nothing any more.
 
-use super::assemble::{Assembled, net_settings};
-use crate::data::EventShape;
+use super::assemble::{self, Assembled};
 use crate::error::{Error, Result};
-use crate::net::unet::UNetConfig;
-use crate::net::{Least, NETS};
-use crate::registry::lookup;
+use crate::net::Least;
 use crate::tensor::Device;
 use crate::train::{Task, TrainConfig, TrainState, train};
 use crate::words;
@@ -72,10 +69,7 @@ fn check_measured(parts: &Assembled, device: &Device, free: u64) -> Result<()> {
 fn least(parts: &Assembled) -> Result<u64> {
     let recipe = &parts.recipe;
     let event = parts.dataset.train.event();
-    let Least { parameters, row } = match (&recipe.net.config, event) {
-        (Some(text), EventShape::Image { height, width, .. }) => UNetConfig::parse(text, "net.config")?.least(*height, *width),
-        _ => (lookup(NETS, "net.name", &recipe.net.name)?.value.least)(&net_settings(recipe), event),
-    };
+    let Least { parameters, row } = assemble::least(recipe, event)?;
     // Weights, gradients, two moments, the averages; and of the batch the clean and the noisy points.
     let copies = 4 + recipe.train.ema.len() as u64 + u64::from(recipe.train.early > 0.0);
     let batch = (parts.config.batch as u64).saturating_mul(row.saturating_add(2 * event.len() as u64));

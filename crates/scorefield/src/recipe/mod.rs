@@ -40,7 +40,7 @@ pub(crate) use file::read_text;
 pub use guide::guided;
 pub(crate) use imported::{Foreign, write_foreign};
 pub use job::{Plan, Trained, plan, train_new, train_resumed};
-pub use layers::{Explained, Layers, OTHER_VARIABLES, Resolved};
+pub use layers::{Explained, Layers, OTHER_VARIABLES, RECOMMENDED, Resolved};
 pub use learn::{Learned, learn};
 pub use loss_curve::{LossCurve, loss_curve};
 pub use origin::Origin;

@@ -32,6 +32,8 @@ pub struct TrainedModel {
     pub standardise: Option<Standardise>,
     /// The names of its columns, if it was trained on a table.
     pub columns: Option<Vec<String>>,
+    /// The `scheduler_config.json` of diffusers that it came with, if it did.
+    pub scheduler: Option<String>,
     /// The run's settings.
     pub recipe: Recipe,
     /// The step of the checkpoint.
@@ -324,6 +326,22 @@ impl TrainedModel {
         assemble::net_settings(&self.recipe)
     }
 
+    /// Takes the score of one class from now on.
+    ///
+    /// # Errors
+    /// A network that knows no classes, or fewer.
+    pub fn set_class(&mut self, class: u32) -> Result<()> {
+        let expected = match self.model.net().classes() {
+            None => "a model of a network that knows classes".to_owned(),
+            Some(classes) if class >= classes => format!("a class from 0 to {}", classes - 1),
+            Some(_) => {
+                self.model.net_mut().set_class(class);
+                return Ok(());
+            }
+        };
+        Err(Error::setting("--class", expected, class))
+    }
+
     /// Loads averaged weights of the newest complete checkpoint.
     ///
     /// # Errors
@@ -358,6 +376,7 @@ impl TrainedModel {
                     .with_hint("train with --early 0.125 keeps those of an eighth of the steps; --guide names another run"));
             }
         };
+        file.check_holds(assemble::least(&recipe, &about.event)?.parameters)?;
         let schedule = assemble::build_schedule(&recipe, about.precondition.sigma_data)?;
         let precondition = Precondition { regime: schedule.regime(), ..about.precondition };
         let mut model = assemble::build_model(&recipe, precondition, about.event, device)?;
@@ -378,6 +397,7 @@ impl TrainedModel {
             values: about.values,
             standardise: about.standardise,
             columns: about.columns,
+            scheduler: about.scheduler,
             recipe,
             step: found.checkpoint.state.step,
             hash: found.checkpoint.state.files[name].sha256.clone(),

@@ -108,6 +108,8 @@ pub(crate) struct About {
     pub standardise: Option<Standardise>,
     /// What black and white are, for images.
     pub values: (f32, f32),
+    /// The `scheduler_config.json` of diffusers that it came with, if it did.
+    pub scheduler: Option<String>,
 }
 
 /// Black and white of images as this program reads them.
@@ -126,6 +128,9 @@ impl About {
         }
         if self.values != UNIT_VALUES {
             words.insert("values".to_owned(), json(&self.values)?);
+        }
+        if let Some(text) = &self.scheduler {
+            words.insert("scheduler".to_owned(), text.clone());
         }
         let d = self.precondition.mean.len();
         let mut arrays = vec![
@@ -176,6 +181,7 @@ pub(super) fn read_about(file: &mut TensorReader<File>) -> Result<About> {
     }
     Ok(About {
         values,
+        scheduler: metadata("scheduler").cloned(),
         columns: metadata("columns").and_then(|c| serde_json::from_str(c).ok()),
         precondition: Precondition { mean: numbers("data.mean", d)?, sigma_data, regime: Regime::Noisy, conditioning },
         standardise,

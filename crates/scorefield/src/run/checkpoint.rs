@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::state::{FileMark, Marked, State};
@@ -95,24 +95,6 @@ impl Checkpoint {
         match self.state.files.contains_key(name) {
             true => TensorReader::open(path),
             false => Err(Error::file(path, "no file of this checkpoint")),
-        }
-    }
-
-    /// The bytes of one of the checkpoint's files.
-    ///
-    /// # Errors
-    /// A name that is not of the checkpoint, a file that cannot be read or has changed its length.
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let path = self.path.join(name);
-        let Some(mark) = self.state.files.get(name) else {
-            return Err(Error::file(path, "no file of this checkpoint"));
-        };
-        let file = File::open(&path).map_err(|e| Error::read(&path, &e))?;
-        let mut bytes = Vec::new();
-        file.take(mark.bytes + 1).read_to_end(&mut bytes).map_err(|e| Error::read(&path, &e))?;
-        match bytes.len() as u64 == mark.bytes {
-            true => Ok(bytes),
-            false => Err(Error::file(path, format!("changed its length, expected {} bytes", mark.bytes))),
         }
     }
 }
@@ -222,9 +204,9 @@ mod tests {
         let path = write(folder.path(), state(1000), files(b"weights")).unwrap();
         assert!(path.ends_with("step-00001000"));
         let checkpoint = Checkpoint::verify(&path).unwrap();
-        assert_eq!(checkpoint.read("model.safetensors").unwrap(), b"weights");
-        assert_eq!(checkpoint.read("optimizer.safetensors").unwrap(), b"");
-        assert!(checkpoint.read("../../secret").is_err());
+        assert_eq!(fs::read(checkpoint.path.join("model.safetensors")).unwrap(), b"weights");
+        assert_eq!(fs::read(checkpoint.path.join("optimizer.safetensors")).unwrap(), b"");
+        assert!(checkpoint.tensors("../../secret").is_err_and(|e| e.to_string().contains("no file of this checkpoint")));
         let mut names: Vec<_> = fs::read_dir(&path).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["ema.safetensors", "model.safetensors", "optimizer.safetensors", "state.json"]);
@@ -254,7 +236,7 @@ mod tests {
         let path = write(folder.path(), State { seconds: 2.0, ..state(5) }, files(b"one")).unwrap();
         assert_eq!(Checkpoint::verify(&path).unwrap().state.seconds, 1.0);
         write(folder.path(), state(5), files(b"two")).unwrap();
-        assert_eq!(Checkpoint::verify(&path).unwrap().read("model.safetensors").unwrap(), b"two");
+        assert_eq!(fs::read(Checkpoint::verify(&path).unwrap().path.join("model.safetensors")).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -91,6 +91,21 @@ impl<R: Read + Seek> TensorReader<R> {
         self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.as_slice()))
     }
 
+    /// Refuses settings of a network of at least `least` numbers, if the file has far less: before anything of that size is made. What
+    /// is missing of a near fit is better told by name.
+    ///
+    /// # Errors
+    /// A quarter of `least` is more than all arrays have together.
+    pub fn check_holds(&self, least: u64) -> Result<()> {
+        let numbers = self.shapes().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum::<u64>();
+        match least / 4 > numbers {
+            true => {
+                Err(Error::file(&self.path, format!("it holds {numbers} numbers, its network's settings want at least {least}")))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// The shape of an array, if there is one of that name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.entries.get(name).map(|entry| entry.shape.as_slice())

@@ -15,9 +15,9 @@ pub(super) const DEFAULT: &str = "small";
 
 pub(super) fn run(case: &str, precision: Precision, seconds: f64, session: &Session) -> Result<Answer> {
     let spec = bench::unet_case(case)?;
-    let before = peak();
+    peak();
     let pace = bench::unet(spec, seconds, precision, session.seed(), session.device())?;
-    let peak = peak().max(before);
+    let peak = peak();
     let (forward, train) = (pace.forward_gflops / peak, pace.train_gflops / peak);
     let memory = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), words::bytes);
     let line = |what: &str, seconds: f64, gflops: f64, bytes: Option<u64>| {

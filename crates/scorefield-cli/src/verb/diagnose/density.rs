@@ -19,6 +19,7 @@ use super::subject::Subject;
 use crate::output::Answer;
 use crate::points::to_target;
 use crate::session::Session;
+use crate::target::Which;
 use crate::{level, plane};
 use scorefield::words;
 
@@ -45,9 +46,8 @@ pub struct Density {
     /// Bins of density
     #[arg(long, value_name = "B", default_value_t = 10, allow_negative_numbers = true)]
     bins: usize,
-    /// Which average of a run's weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// Folder for the report [default: scorefield-diagnose/density]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -75,7 +75,7 @@ pub fn run(args: &Density, session: &Session) -> Result<Answer> {
         ));
     }
     let mut findings = Findings::new("density", &args.subject, args.out.as_deref())?;
-    let subject = Subject::open(&args.subject, args.ema, session)?;
+    let subject = Subject::open(&args.subject, args.which, session)?;
     let Some(target @ Target::Trained(trained)) = &subject.target else {
         return Err(Error::setting("RUN", "a run folder: a learned score, which can be wrong", &args.subject)
             .with_hint("train one: scorefield train density:mixture --out RUN"));

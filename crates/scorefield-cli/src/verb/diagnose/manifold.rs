@@ -22,6 +22,7 @@ use super::subject::Subject;
 use crate::output::Answer;
 use crate::points::to_target;
 use crate::session::Session;
+use crate::target::Which;
 use scorefield::words;
 
 const EXAMPLES: &str = "\
@@ -53,9 +54,8 @@ pub struct Manifold {
     /// Train by sliced score matching for STEPS steps, with and without a little noise, and compare
     #[arg(long, value_name = "STEPS")]
     sliced_loss: Option<u64>,
-    /// Which average of a run's weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// Folder for the report [default: scorefield-diagnose/manifold]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -93,7 +93,7 @@ pub fn run(args: &Manifold, session: &Session) -> Result<Answer> {
         return Err(Error::setting("--rows, --score-points", "at least 2", "fewer"));
     }
     let mut findings = Findings::new("manifold", &args.subject, args.out.as_deref())?;
-    let subject = Subject::open(&args.subject, args.ema, session)?;
+    let subject = Subject::open(&args.subject, args.which, session)?;
     let points = subject.points(args.rows.max(args.n), session)?;
     let d = subject.d();
     let of_variance = components(&subject, &points[..points.len().min(args.rows.saturating_mul(d))], &mut findings)?;

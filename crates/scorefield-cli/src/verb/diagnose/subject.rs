@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use scorefield::data::{Dataset, Dequantise, EventShape, Options, Source, all};
-use scorefield::error::{Error, Result};
+use scorefield::error::Result;
 use scorefield::key::{Key, Purpose};
 use scorefield::recipe::{Target, open_data, open_source};
 
 use crate::session::Session;
-use crate::target;
+use crate::target::{self, Which};
 
 /// Points of an endless source.
 pub const ENDLESS: usize = 10_000;
@@ -29,19 +29,17 @@ impl Subject {
     ///
     /// # Errors
     /// As for each of these.
-    pub fn open(spec: &str, ema: Option<f64>, session: &Session) -> Result<Self> {
+    pub fn open(spec: &str, which: Which, session: &Session) -> Result<Self> {
         let options = Options { held_out: 0.0, dequantise: Dequantise::None, ..session.data_options() };
         if !is_target(spec) {
-            if ema.is_some() {
-                return Err(Error::setting("--ema", "a run folder: data have no weights to average", spec));
-            }
+            which.refuse(spec)?;
             let data = open_source(spec, &options).map_err(|e| {
                 let silent = e.hint().is_none() && !Path::new(spec).exists();
                 if silent { e.with_hint("a run folder and density:NAME are diagnosed too") } else { e }
             })?;
             return Ok(Self { target: None, data });
         }
-        let target = target::open(spec, ema, session)?;
+        let target = target::open(spec, which, session)?;
         let data = match &target {
             Target::Trained(trained) => open_data(&trained.recipe)?,
             Target::Exact { .. } => open_source(spec, &options)?,

@@ -17,7 +17,7 @@ use crate::points::{self, Points};
 use crate::record::{Record, by_reference};
 use crate::session::Session;
 use crate::sink::Sink;
-use crate::target;
+use crate::target::{self, Which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,9 +37,8 @@ pub struct Likelihood {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// The data
     #[arg(value_name = "DATA")]
     data: String,
@@ -78,7 +77,7 @@ pub fn run(args: &Likelihood, session: &Session) -> Result<Answer> {
     if args.n == Some(0) {
         return Err(Error::setting("-n", "at least 1", 0));
     }
-    let target = target::open(&args.target, args.ema, session)?;
+    let target = target::open(&args.target, args.which, session)?;
     if target.knows_no_noise() { by_formula::run(args, &target, session) } else { by_flow::run(args, &target, session) }
 }
 

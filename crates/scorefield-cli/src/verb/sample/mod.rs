@@ -22,7 +22,7 @@ use crate::guide::{Field, GuideArgs};
 use crate::output::Answer;
 use crate::session::{Session, variable};
 use crate::sink::Sink;
-use crate::target;
+use crate::target::{self, Which};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,9 +45,8 @@ pub struct Sample {
     /// A run folder, or density:NAME, or density:FILE.toml
     #[arg(value_name = "RUN|density:…")]
     target: String,
-    /// Which average of the weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// How many
     #[arg(short, long = "number", value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     n: usize,
@@ -89,8 +88,8 @@ const MOST_ROWS: u64 = 1 << 40;
 /// # Errors
 /// Settings that a sampler refuses, a file that cannot be written, samples that all diverged, an interruption (what was drawn is kept).
 pub fn run(args: &Sample, session: &Session) -> Result<Answer> {
-    let target = target::open(&args.target, args.ema, session)?;
-    let guide = args.guide.open(&args.target, session)?;
+    let target = target::open(&args.target, args.which, session)?;
+    let guide = args.guide.open(&args.target, args.which.class, session)?;
     let field = Field::new(&target, guide.as_ref())?;
     let sink = args.out.as_ref().map(|path| Sink::new(path, &target.event(), args.n)).transpose()?;
     check_size(args, target.event().len(), sink.as_ref())?;

@@ -9,6 +9,7 @@ use super::forward::forward_by;
 use super::normalise::{backward_by as normalise_backward_by, normalise_by};
 use super::*;
 use crate::dispatch::{Simd, available};
+use crate::matrix::tests::units_apart;
 use crate::philox::tests::normals;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -68,11 +69,24 @@ impl Case {
         available().iter().flat_map(both).collect()
     }
 
+    /// Units of [`units_apart`] that a layer may be from its portable twin. What differs in the last digit may round to another bfloat16.
+    fn twin_units(&self) -> f64 {
+        match self.layer.precision {
+            Precision::F32 => 64.0,
+            Precision::Bf16 => f64::from(1 << 16) / 4.0,
+        }
+    }
+
     fn check_forward(&self) {
         let want = Exact::new(&self.inputs()).forward(&self.layer, self.n);
-        for (simd, way) in self.ways() {
+        let mut twins = Vec::new();
+        for (k, (simd, way)) in self.ways().into_iter().enumerate() {
             let got = forward_by(way, simd, &self.layer, self.n, &self.inputs());
             close(&got, &want, &format!("{simd}, {way:?}"));
+            // The portable ones come first, either way's.
+            twins.extend((k < 2).then(|| got.clone()));
+            let units = units_apart(&got, &twins[k % 2]);
+            assert!(units <= self.twin_units(), "{simd}, {way:?}: {units} units from its twin");
         }
     }
 
@@ -100,9 +114,15 @@ impl Case {
                 slopes.push((input, (moved(h) - moved(-h)) / (2.0 * h), direction));
             }
         }
-        for (simd, way) in self.ways() {
+        let mut twins = Vec::new();
+        for (k, (simd, way)) in self.ways().into_iter().enumerate() {
             let got = backward_by(way, simd, &self.layer, self.n, &self.inputs(), &self.g, Wanted::All);
             let got = [got.x, got.scale, got.offset, got.weight, got.bias];
+            twins.extend((k < 2).then(|| got.clone()));
+            for (input, (got, twin)) in got.iter().zip(&twins[k % 2]).enumerate() {
+                let units = units_apart(got, twin);
+                assert!(units <= self.twin_units(), "{simd}, {way:?}, by input {input}: {units} units from its twin");
+            }
             for (got, numbers) in got.iter().zip(&self.numbers) {
                 assert_eq!(got.len(), numbers.len());
             }

@@ -13,6 +13,8 @@ pub(super) struct Attention {
     values: Affine,
     output: Affine,
     heads: usize,
+    /// Channels of a head.
+    head: usize,
     /// What the sum is divided by.
     rescale: f64,
 }
@@ -28,13 +30,16 @@ impl Attention {
         eps: f64,
         rescale: f64,
     ) -> Result<Self, String> {
-        if head == 0 || !channels.is_multiple_of(head) {
-            return Err(format!("{channels} channels in attention heads of {head}"));
+        if head == 0 || head > channels {
+            return Err(format!("attention_head_dim = {head} for {channels} channels"));
         }
         let norm = groups.map(|groups| make.norm(channels, groups, eps)).transpose()?;
-        let mut affine = |init| make.affine(channels, channels, init);
-        let (queries, keys, values) = (affine(Init::Scaled(1.0)), affine(Init::Scaled(1.0)), affine(Init::Scaled(1.0)));
-        Ok(Self { norm, queries, keys, values, output: affine(Init::Zero), heads: channels / head, rescale })
+        // As many whole heads as there are channels for.
+        let heads = channels / head;
+        let mut affine = || make.affine(channels, heads * head, Init::Scaled(1.0));
+        let (queries, keys, values) = (affine(), affine(), affine());
+        let output = make.affine(heads * head, channels, Init::Zero);
+        Ok(Self { norm, queries, keys, values, output, heads, head, rescale })
     }
 
     pub(super) fn apply<V: Value>(&self, x: V, image: Image) -> V {
@@ -43,7 +48,8 @@ impl Attention {
             layer.pixels(x.clone(), image, Around { before, ..Around::default() })
         };
         let (q, k, v) = (part(&self.queries), part(&self.keys), part(&self.values));
-        let mixed = q.attend(k, v, image.pixels(), self.heads, image.channels / self.heads);
+        let mixed = q.attend(k, v, image.pixels(), self.heads, self.head);
+        let image = image.with_channels(self.heads * self.head);
         let around = Around { residual: Some(x), factor: (1.0 / self.rescale) as f32, ..Around::default() };
         self.output.pixels(mixed, image, around)
     }

@@ -46,14 +46,14 @@ pub struct UNetConfig {
     pub downsample_type: Sampling,
     /// How attention blocks double an image.
     pub upsample_type: Sampling,
-    /// Probability with which a hidden number is dropped in training; only 0 is supported.
+    /// Probability with which a hidden number is dropped in training, which only 0 is supported for; what is trained drops none.
     pub dropout: f64,
     /// The activation.
     pub act_fn: Activation,
     /// Channels of an attention head; all of them in one if not given.
     pub attention_head_dim: Option<usize>,
-    /// Groups of group normalisation.
-    pub norm_num_groups: usize,
+    /// Groups of group normalisation. Skip blocks have their own; if not given, the rest has a quarter of its channels, at most 32.
+    pub norm_num_groups: Option<usize>,
     /// Groups of the middle's attention, if other ones.
     pub attn_norm_num_groups: Option<usize>,
     /// What group normalisation adds to the variance.
@@ -191,7 +191,7 @@ impl Default for UNetConfig {
             dropout: 0.0,
             act_fn: Activation::Silu,
             attention_head_dim: Some(8),
-            norm_num_groups: 32,
+            norm_num_groups: Some(32),
             attn_norm_num_groups: None,
             norm_eps: 1e-5,
             resnet_time_scale_shift: TimeScaleShift::Default,
@@ -209,14 +209,25 @@ const IGNORED: [&str; 2] = ["_class_name", "_diffusers_version"];
 /// Channels, blocks and groups beyond which a file is not a network that anyone trained.
 const MOST: usize = 1 << 14;
 
+/// Classes beyond which it is none.
+const MOST_CLASSES: usize = 1 << 20;
+
 impl UNetConfig {
-    /// What it takes at least for images of `height` × `width`: the second 3 × 3 convolution of each residual block, way down and way up;
-    /// two images of the first blocks.
+    /// What it takes at least for images of `height` × `width`: the second 3 × 3 convolution of each residual block and what it makes of
+    /// the level, way down and way up, the embeddings of level and class; two images of the first blocks.
     pub fn least(&self, height: usize, width: usize) -> Least {
         let (layers, pixels) = (self.layers_per_block as u64, (height as u64).saturating_mul(width as u64));
-        let squares: u64 = self.block_out_channels.iter().map(|c| (*c as u64).pow(2)).sum();
+        let embedding = self.embedding() as u64;
+        let blocks: u64 = self.block_out_channels.iter().map(|c| *c as u64).map(|c| 9 * c * c + embedding * c).sum();
+        let classes = self.num_class_embeds.unwrap_or(0) as u64;
         let first = self.block_out_channels.first().map_or(0, |c| *c as u64);
-        Least { parameters: 2 * 9 * layers * squares, row: (4 * layers * first).saturating_mul(pixels) }
+        let parameters = 2 * layers * blocks + embedding * (embedding + classes);
+        Least { parameters, row: (4 * layers * first).saturating_mul(pixels) }
+    }
+
+    /// Groups of the normalisations over `channels` outside of Skip blocks.
+    pub(super) fn groups(&self, channels: usize) -> usize {
+        self.norm_num_groups.unwrap_or_else(|| skip_groups(channels))
     }
 
     /// What `width`, `depth` and `embedding` of a recipe stand for: `width` channels at full size and twice as many at half and quarter
@@ -236,7 +247,7 @@ impl UNetConfig {
             block_out_channels,
             layers_per_block: settings.depth,
             attention_head_dim: None,
-            norm_num_groups: groups,
+            norm_num_groups: Some(groups),
             ..Self::default()
         }
     }
@@ -310,10 +321,17 @@ impl UNetConfig {
         let sizes =
             [("in_channels", self.in_channels), ("out_channels", self.out_channels), ("layers_per_block", self.layers_per_block)];
         let all = sizes.into_iter().chain(self.block_out_channels.iter().map(|&c| ("block_out_channels", c)));
-        for (name, size) in all.chain([("norm_num_groups", self.norm_num_groups), ("time_embedding_dim", self.embedding())]) {
+        let groups = self.norm_num_groups.map(|groups| ("norm_num_groups", groups));
+        for (name, size) in all.chain(groups).chain([("time_embedding_dim", self.embedding())]) {
             if !(1..=MOST).contains(&size) {
                 return Err(format!("{name} = {size} is not between 1 and {MOST}"));
             }
+        }
+        if let Some(classes) = self.num_class_embeds.filter(|classes| !(1..=MOST_CLASSES).contains(classes)) {
+            return Err(format!("num_class_embeds = {classes} is not between 1 and {MOST_CLASSES}"));
+        }
+        if self.class_embed_type == Some(ClassEmbedding::Timestep) && self.time_embedding_type == TimeEmbedding::Fourier {
+            return Err("class_embed_type = timestep with fourier: class 0 has no logarithm".to_owned());
         }
         if self.in_channels != self.out_channels {
             return Err(format!(
@@ -321,8 +339,8 @@ impl UNetConfig {
                 self.out_channels, self.in_channels
             ));
         }
-        if self.dropout != 0.0 {
-            return Err(format!("dropout = {} is not supported; 0 is", self.dropout));
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(format!("dropout = {} is not a probability below 1", self.dropout));
         }
         if self.downsample_padding > 1 {
             return Err(format!("downsample_padding = {} is not supported; 0 and 1 are", self.downsample_padding));
@@ -333,16 +351,33 @@ impl UNetConfig {
         if !(self.mid_block_scale_factor.is_finite() && self.mid_block_scale_factor != 0.0) {
             return Err(format!("mid_block_scale_factor = {} is not a finite number other than 0", self.mid_block_scale_factor));
         }
-        let skips = self.down_block_types.iter().any(|b| b.has_pyramid()) || self.up_block_types.iter().any(|b| b.has_pyramid());
-        if skips && self.in_channels != 3 {
+        self.check_pyramids()
+    }
+
+    /// The pyramids of input and output must have the sizes of the images that they are added to.
+    fn check_pyramids(&self) -> Result<(), String> {
+        let down: Vec<bool> = self.down_block_types.iter().map(|b| b.has_pyramid()).collect();
+        let up: Vec<bool> = self.up_block_types.iter().map(|b| b.has_pyramid()).collect();
+        let skips = || down.iter().chain(&up);
+        if skips().any(|skip| *skip) && self.in_channels != 3 {
             return Err(format!("in_channels = {} with Skip blocks: diffusers builds those for 3 channels", self.in_channels));
         }
-        let needs_head = self.attention_head_dim.is_some_and(|d| d == 0 || self.block_out_channels.iter().any(|c| d > *c));
-        if needs_head {
-            return Err(format!(
-                "attention_head_dim = {} is not between 1 and the channels",
-                self.attention_head_dim.unwrap_or(0)
-            ));
+        if self.norm_num_groups.is_none() && !skips().all(|skip| *skip) {
+            return Err(
+                "norm_num_groups = null with blocks that are no Skip blocks, which have no groups of their own".to_owned()
+            );
+        }
+        // The last block of either way leaves the size as it is.
+        let halving = &down[..down.len() - 1];
+        let first_plain = halving.iter().position(|skip| !skip).unwrap_or(halving.len());
+        if halving[first_plain..].contains(&true) {
+            return Err("down_block_types: a Skip block after one that halves the image without the pyramid beside it".to_owned());
+        }
+        let first_skip = up[..up.len() - 1].iter().position(|skip| *skip).unwrap_or(up.len());
+        if up[first_skip..].contains(&false) {
+            return Err(
+                "up_block_types: a block without a pyramid after a Skip block, whose pyramid would keep its size".to_owned()
+            );
         }
         Ok(())
     }
@@ -375,4 +410,9 @@ impl UpBlock {
     pub fn has_pyramid(self) -> bool {
         matches!(self, Self::Skip | Self::AttentionSkip)
     }
+}
+
+/// The groups of a Skip block's normalisations over `channels`.
+pub(super) fn skip_groups(channels: usize) -> usize {
+    (channels / 4).clamp(1, 32)
 }

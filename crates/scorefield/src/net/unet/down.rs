@@ -1,7 +1,7 @@
 //! A block on the way down: residual blocks, each with attention if the block has it, then half the size.
 
 use super::attention::Attention;
-use super::config::{DownBlock, Sampling, UNetConfig};
+use super::config::{DownBlock, Sampling, UNetConfig, skip_groups};
 use super::parts::{Around, Conv, Maker, Named, named};
 use super::resnet::{Resnet, Shape};
 use crate::jet::{Image, Resampling, Value, Window, resample};
@@ -56,11 +56,6 @@ pub(super) struct Descent<V> {
     pub(super) pyramid: (V, Image),
 }
 
-/// The groups of a Skip block's normalisations over `channels`.
-pub(super) fn skip_groups(channels: usize) -> usize {
-    (channels / 4).clamp(1, 32)
-}
-
 /// Groups of the attention in Skip blocks.
 pub(super) const SKIP_ATTENTION_GROUPS: usize = 32;
 
@@ -73,7 +68,7 @@ impl Down {
         config: &UNetConfig,
     ) -> Result<Self, String> {
         let pyramid = kind.has_pyramid();
-        let groups = |channels| if pyramid { skip_groups(channels) } else { config.norm_num_groups };
+        let groups = |channels| if pyramid { skip_groups(channels) } else { config.groups(channels) };
         let rescale = if pyramid { SQRT_2 } else { 1.0 };
         let (mut resnets, mut attentions) = (Vec::new(), Vec::new());
         for i in 0..config.layers_per_block {
@@ -82,7 +77,7 @@ impl Down {
             resnets.push(Resnet::new(make, shape, config)?);
             if kind.has_attention() {
                 let head = config.attention_head_dim.unwrap_or(outputs);
-                let groups = if pyramid { SKIP_ATTENTION_GROUPS } else { config.norm_num_groups };
+                let groups = if pyramid { SKIP_ATTENTION_GROUPS } else { config.groups(outputs) };
                 attentions.push(Attention::new(make, outputs, head, Some(groups), config.norm_eps, rescale)?);
             }
         }

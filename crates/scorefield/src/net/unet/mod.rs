@@ -92,12 +92,13 @@ impl Middle {
     fn new(make: &mut Maker<'_>, config: &UNetConfig) -> Result<Self, String> {
         let channels = config.block_out_channels[config.block_out_channels.len() - 1];
         let rescale = config.mid_block_scale_factor;
-        let shape = Shape { rescale, ..Shape::plain(channels, channels, config.norm_num_groups) };
+        let own = config.groups(channels);
+        let shape = Shape { rescale, ..Shape::plain(channels, channels, own) };
         let first = Resnet::new(make, shape, config)?;
         let mut attentions = Vec::new();
         if config.add_attention {
             let head = config.attention_head_dim.unwrap_or(channels);
-            let default = (config.resnet_time_scale_shift == TimeScaleShift::Default).then_some(config.norm_num_groups);
+            let default = (config.resnet_time_scale_shift == TimeScaleShift::Default).then_some(own);
             let groups = config.attn_norm_num_groups.or(default);
             attentions.push(Attention::new(make, channels, head, groups, config.norm_eps, rescale)?);
         }
@@ -159,7 +160,7 @@ impl UNetConfig {
             };
             up.push(Up::new(make, kind, sizes, i < last, self)?);
         }
-        let norm = make.norm(channels[0], self.norm_num_groups, self.norm_eps)?;
+        let norm = make.norm(channels[0], self.groups(channels[0]), self.norm_eps)?;
         let output = make.conv(channels[0], self.out_channels, 3, Init::Zero);
         Ok(UNet { config: self.clone(), image, waves, level, classes, class: 0, input, down, middle, up, norm, output })
     }
@@ -169,11 +170,6 @@ impl UNet {
     /// The settings it was made from.
     pub fn config(&self) -> &UNetConfig {
         &self.config
-    }
-
-    /// Chooses the class that a network of classes draws from; 0 if nothing is said.
-    pub fn set_class(&mut self, class: u32) {
-        self.class = class;
     }
 
     /// The embedded level and class, activated, `[n, e]`.
@@ -217,6 +213,19 @@ pub(super) const ENTRY: Entry<Family> = Entry {
 };
 
 impl Forward for UNet {
+    fn classes(&self) -> Option<u32> {
+        self.classes.as_ref().map(|classes| match classes {
+            Classes::Table(table) => table.shape()[0] as u32,
+            // Any number has features; those above are not told apart in f32.
+            Classes::Features(_) => 1 << f32::MANTISSA_DIGITS,
+        })
+    }
+
+    fn set_class(&mut self, class: u32) {
+        debug_assert!(Forward::classes(self).is_some_and(|classes| class < classes), "class {class}");
+        self.class = class;
+    }
+
     fn forward<V: Value>(&self, x: V, c: &Tensor<1>) -> V {
         let Image { channels, .. } = self.image;
         let pixels = self.image.pixels();

@@ -1,8 +1,8 @@
 //! A block on the way up: residual blocks, each of the image beside one that the way down kept, then twice the size.
 
 use super::attention::Attention;
-use super::config::{Sampling, UNetConfig, UpBlock};
-use super::down::{SKIP_ATTENTION_GROUPS, skip_groups};
+use super::config::{Sampling, UNetConfig, UpBlock, skip_groups};
+use super::down::SKIP_ATTENTION_GROUPS;
 use super::parts::{Around, Before, Conv, GroupNorm, Maker, Named, named};
 use super::resnet::{Resnet, Shape};
 use crate::jet::{Function, Image, Resampling, Value, join_channels, resample};
@@ -90,7 +90,7 @@ impl Up {
             let kept = if i == config.layers_per_block { last_kept } else { outputs };
             let own = if i == 0 { before } else { outputs };
             let groups = match kind {
-                UpBlock::Plain | UpBlock::Attention => config.norm_num_groups,
+                UpBlock::Plain | UpBlock::Attention => config.groups(own + kept),
                 UpBlock::Skip => skip_groups(own + kept),
                 // diffusers divides the kept channels only.
                 UpBlock::AttentionSkip => (own + kept / 4).min(32),
@@ -99,7 +99,7 @@ impl Up {
             let shape = Shape { groups_out, rescale, ..Shape::plain(own + kept, outputs, groups) };
             resnets.push(Resnet::new(make, shape, config)?);
             if kind == UpBlock::Attention {
-                attentions.push(Attention::new(make, outputs, head, Some(config.norm_num_groups), eps, rescale)?);
+                attentions.push(Attention::new(make, outputs, head, Some(config.groups(outputs)), eps, rescale)?);
             }
         }
         if kind == UpBlock::AttentionSkip {
@@ -117,7 +117,7 @@ impl Up {
         } else if doubles {
             block.double = Some(if kind == UpBlock::Attention && config.upsample_type == Sampling::Residual {
                 let resampling = Some(Resampling::Nearest);
-                let shape = Shape { resampling, ..Shape::plain(outputs, outputs, config.norm_num_groups) };
+                let shape = Shape { resampling, ..Shape::plain(outputs, outputs, config.groups(outputs)) };
                 Double::Resnet(Box::new(Resnet::new(make, shape, config)?))
             } else {
                 Double::Conv(Box::new(make.conv(outputs, outputs, 3, Init::Scaled(1.0))))

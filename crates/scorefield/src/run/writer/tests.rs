@@ -53,7 +53,7 @@ fn a_run_is_made_saved_read_and_resumed() {
     assert_eq!(reader.metrics().unwrap().len(), 3);
     let found = reader.latest().unwrap();
     assert_eq!((found.checkpoint.state.samples_seen, found.warnings.len()), (300 * 256, 0));
-    assert_eq!(found.checkpoint.read("model.safetensors").unwrap(), 300u64.to_le_bytes());
+    assert_eq!(fs::read(found.checkpoint.path.join("model.safetensors")).unwrap(), 300u64.to_le_bytes());
 
     let busy = RunWriter::resume(&path).unwrap_err().to_string();
     assert!(busy.contains(&format!("process {}", std::process::id())), "{busy}");

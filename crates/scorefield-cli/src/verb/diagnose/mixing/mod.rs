@@ -25,6 +25,7 @@ use super::subject::Subject;
 use crate::output::Answer;
 use crate::points::{sample, to_target};
 use crate::session::Session;
+use crate::target::Which;
 use scorefield::words;
 
 const EXAMPLES: &str = "\
@@ -64,9 +65,8 @@ pub struct Mixing {
     /// Where langevin and tempering begin: uniform:LOW:HIGH in the score's units [default: over the range of the data]
     #[arg(long, value_name = "START", allow_hyphen_values = true)]
     start: Option<String>,
-    /// Which average of a run's weights to use, by its half-life in steps [default: the first that the run keeps]
-    #[arg(long, value_name = "STEPS")]
-    ema: Option<f64>,
+    #[command(flatten)]
+    which: Which,
     /// Folder for the report [default: scorefield-diagnose/mixing]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -113,7 +113,7 @@ pub fn run(args: &Mixing, session: &Session) -> Result<Answer> {
     }
     let start = args.start.as_deref().map(Start::parse_uniform).transpose()?;
     let mut findings = Findings::new("mixing", &args.subject, args.out.as_deref())?;
-    let subject = Subject::open(&args.subject, args.ema, session)?;
+    let subject = Subject::open(&args.subject, args.which, session)?;
     let Some(target) = &subject.target else {
         return Err(Error::setting("TARGET", "a run folder or density:…, which have a score to sample", &args.subject)
             .with_hint("train one: scorefield train DATA --out RUN"));
