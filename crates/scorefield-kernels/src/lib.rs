@@ -4,7 +4,7 @@
 //! bits on every instruction set too, as nothing is fused, or, in the double precision of [`mixture`] and [`chain`], everything is; but for the
 //! matrix products of [`mlp`], [`image`] and [`attention`] and for f32 exponentials, which use fused multiply-add where there is one and so differ in
 //! the last digits from the portable twin. How far, the tests say over shapes of all kinds: an activation by the ulp that its file names; a layer of
-//! an image and each of its gradients by 64·2⁻²³ of their typical size, attention by 16·2⁻²³. Slices of the wrong length are errors of the calling code and panic.
+//! an image and each of its gradients by 256·2⁻²³ of their typical size, attention by 16·2⁻²³. Slices of the wrong length are errors of the calling code and panic.
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
 

@@ -72,8 +72,8 @@ impl Case {
     /// Units of [`units_apart`] that a layer may be from its portable twin. What differs in the last digit may round to another bfloat16.
     fn twin_units(&self) -> f64 {
         match self.layer.precision {
-            Precision::F32 => 64.0,
-            Precision::Bf16 => f64::from(1 << 16) / 4.0,
+            Precision::F32 => 256.0,
+            Precision::Bf16 => f64::from(1 << 14),
         }
     }
 
