@@ -125,7 +125,8 @@ def main():
     header = json.dumps({"a": {"dtype": "F32", "shape": [1 << 40, 1 << 40], "data_offsets": [0, 4]}}).encode()
     put("safetensors", "overflow.safetensors", struct.pack("<Q", len(header)) + header + bytes(4))
     put("picture-record", "entities.svg", '<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "' + "&a;" * 50 + '"><!ENTITY c "' + "&b;" * 50 + '"><!ENTITY d "' + "&c;" * 50 + '">]><svg xmlns="http://www.w3.org/2000/svg">&d;</svg>')
-    put("unet-config", "huge.json", '{"in_channels": 1, "out_channels": 1, "block_out_channels": [16384, 16384], "layers_per_block": 16384, "down_block_types": ["DownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "UpBlock2D"], "sample_size": 16384}')
+    put("unet-config", "huge.json", '{"in_channels": 1, "out_channels": 1, "block_out_channels": [16384, 16384], "layers_per_block": 16384, "down_block_types": ["DownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "UpBlock2D"], "time_embedding_dim": 16, "sample_size": 8}')
+    put("unet-config", "classes.json", '{"in_channels": 1, "out_channels": 1, "block_out_channels": [4], "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "norm_num_groups": 2, "num_class_embeds": 1152921504606846976, "sample_size": 8}')
     total = sum(f.stat().st_size for f in CORPUS.rglob("*") if f.is_file())
     print(f"{sum(f.is_file() for f in CORPUS.rglob('*'))} files, {total} bytes")
 

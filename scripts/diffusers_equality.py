@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether scorefield and diffusers compute the same from the same weights, both ways.
 
-Eleven random UNet2DModels with their schedulers are saved by diffusers, imported by the command, and the scores of a few points at a few
+Twelve random UNet2DModels with their schedulers are saved by diffusers, imported by the command, and the scores of a few points at a few
 noise levels compared with PyTorch's; then they are exported again, opened by diffusers as model, scheduler and
 pipeline, and compared once more. At last a U-Net is trained on the digits for a few steps, exported, and its denoiser compared.
 
@@ -28,6 +28,8 @@ from diffusers import (DDIMScheduler, DDPMScheduler, DiffusionPipeline, EDMDPMSo
 from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4
+# What is drawn from a network of classes.
+CLASS = 3
 ROOT = pathlib.Path(__file__).parent.parent
 DOWN, ATTN = ("DownBlock2D", "AttnDownBlock2D"), ("AttnUpBlock2D", "UpBlock2D")
 CASES = [
@@ -68,6 +70,8 @@ CASES = [
     ("heads that leave channels over, dropout, variance", dict(sample_size=8, block_out_channels=(4, 8), layers_per_block=1,
      norm_num_groups=2, attention_head_dim=3, dropout=0.1, down_block_types=DOWN, up_block_types=ATTN),
      DDPMScheduler(variance_type="fixed_large", clip_sample=False)),
+    ("classes", dict(sample_size=8, in_channels=1, out_channels=1, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
+     attention_head_dim=8, down_block_types=DOWN, up_block_types=ATTN, num_class_embeds=5), DDIMScheduler()),
 ]
 
 
@@ -89,7 +93,8 @@ def log_levels(scheduler):
 def in_double(model):
     """The model as a function of doubles; in double precision itself it cannot be, because the filters of Skip blocks are single."""
     def apply(x, c):
-        output = model(x.to(model.dtype), c.to(model.dtype))
+        labels = torch.full((len(x),), CLASS) if model.config.num_class_embeds else None
+        output = model(x.to(model.dtype), c.to(model.dtype), class_labels=labels)
         output.sample = output.sample.double()
         return output
     return apply
@@ -124,9 +129,9 @@ def command(words):
     return done.stdout
 
 
-def scores(run, x, sigma, folder):
+def scores(run, x, sigma, folder, more=()):
     np.save(folder / "x.npy", x)
-    command(["score", run, folder / "x.npy", "--sigma", repr(sigma), "-o", folder / "s.npy"])
+    command(["score", run, folder / "x.npy", "--sigma", repr(sigma), "-o", folder / "s.npy", *more])
     return np.load(folder / "s.npy").reshape(x.shape)
 
 
@@ -161,7 +166,8 @@ def both_ways(i, name, config, scheduler, folder):
     cases = [((1 + sigma**2) ** 0.5 * x, sigma) for sigma in levels(scheduler)]
     cases = [(np.float32(x), sigma) for x, sigma in cases]
     wanted = [reference(model, scheduler, x, sigma) for x, sigma in cases]
-    imported = max(difference(scores(run, x, sigma, folder), want) for (x, sigma), want in zip(cases, wanted))
+    more = ["--class", CLASS] if config.get("num_class_embeds") else []
+    imported = max(difference(scores(run, x, sigma, folder, more), want) for (x, sigma), want in zip(cases, wanted))
     command(["export", run, "--format", "diffusers", back])
     again = UNet2DModel.from_pretrained(back).eval()
     pipeline = DiffusionPipeline.from_pretrained(back)

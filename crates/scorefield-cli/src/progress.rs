@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use scorefield::observe::{Flow, Observer, SampleStep, TrainStep};
 
 use crate::interrupt::{self, Interrupt};
+use crate::output;
 use scorefield::words;
 
 /// Time between two lines where there is no terminal.
@@ -20,6 +21,7 @@ pub struct Progress {
     terminal: bool,
     interrupt: Interrupt,
     said: bool,
+    recipe: Vec<String>,
     stage: Option<Stage>,
     loss: Option<f64>,
 }
@@ -43,9 +45,15 @@ impl Progress {
             terminal: std::io::stderr().is_terminal(),
             interrupt: interrupt::watch(),
             said: false,
+            recipe: Vec::new(),
             stage: None,
             loss: None,
         }
+    }
+
+    /// Says these lines about the settings with the first step: an error before it is then all that is said.
+    pub fn recipe(&mut self, lines: Vec<String>) {
+        self.recipe = lines;
     }
 
     /// Removes the bar.
@@ -57,6 +65,7 @@ impl Progress {
 
     fn show(&mut self, unit: &'static str, done: u64, total: u64) -> Flow {
         if !self.quiet {
+            std::mem::take(&mut self.recipe).iter().for_each(|line| output::recipe(line));
             if self.stage.as_ref().is_none_or(|s| s.unit != unit || s.total != total) {
                 self.clear();
                 self.stage = Some(Stage::new(unit, done, total, self.terminal));

@@ -100,13 +100,6 @@ impl Session {
         Progress::new(self.globals.quiet)
     }
 
-    /// Says on stderr which settings are used.
-    pub fn recipe(&self, text: &str) {
-        if !self.globals.quiet {
-            output::recipe(text);
-        }
-    }
-
     /// Says something on stderr that matters although the work goes on.
     pub fn warn(&self, text: &str) {
         if self.warns && !self.globals.quiet {

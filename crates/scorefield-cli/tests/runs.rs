@@ -86,6 +86,28 @@ fn a_unet_in_bf16_learns_other_weights_than_in_f32_but_not_far_from_them() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not computed in bf16"));
 }
 
+/// A step of Adam at this rate moves a weight by a millionth, which is lost on a bfloat16 of the size of these weights.
+#[test]
+fn steps_smaller_than_bfloat16_can_tell_are_kept_in_the_weights() {
+    let at = tempfile::tempdir().unwrap();
+    let weights = |steps: &str| {
+        let small = ["--net", "unet", "--width", "16", "--depth", "1", "--batch", "8", "--warmup", "0", "--decay", "constant"];
+        let of = ["train", "digits", "--precision", "bf16", "--lr", "1e-6", "--quiet", "--steps", steps, "--out", steps];
+        document(at.path(), &[&of[..], &small].concat());
+        let run = at.path().join(steps);
+        let latest = fs::read_to_string(run.join("latest")).unwrap();
+        let file = run.join("checkpoints").join(latest.trim()).join("model.safetensors");
+        let tensors = scorefield::run::read_tensors(&file, &fs::read(&file).unwrap()).unwrap();
+        tensors.get("down_blocks.1.resnets.0.conv1.weight").unwrap().values.clone()
+    };
+    let (first, second) = (weights("8"), weights("12"));
+    let moved: Vec<f32> = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).collect();
+    assert!(moved.iter().all(|by| *by < 2e-5), "{:?}", moved.iter().copied().fold(0.0, f32::max));
+    // Of a weight of 0.06 half a unit is 1.2·10⁻⁴ in bfloat16.
+    let kept = moved.iter().filter(|by| **by > 0.0).count();
+    assert!(10 * kept > 9 * moved.len(), "{kept} of {}", moved.len());
+}
+
 #[test]
 fn a_killed_and_an_interrupted_run_go_on_to_the_weights_of_an_undisturbed_one() {
     let at = tempfile::tempdir().unwrap();

@@ -44,6 +44,10 @@ pub fn run(args: &Import, session: &Session) -> Result<Answer> {
         row("parameters", words::count(done.parameters as u64)),
         row("noise", format!("σ from {} to {}", words::number(done.sigma.0), words::number(done.sigma.1))),
     ]);
+    if let Some(classes) = done.classes {
+        let last = words::count(u64::from(classes) - 1);
+        text += &format!("the network knows classes 0 to {last}: --class K draws from one, 0 if nothing is said\n");
+    }
     text += &format!("written to {}\n", done.run.display());
     Ok(Answer::new(text)
         .with("model", &done.name)
@@ -51,6 +55,7 @@ pub fn run(args: &Import, session: &Session) -> Result<Answer> {
         .with("parameters", done.parameters)
         .with("shape", &done.shape)
         .with("conditioning", done.conditioning)
+        .with("classes", done.classes)
         .with("sigma_min", done.sigma.0)
         .with("sigma_max", done.sigma.1)
         .with("values", [done.values.0, done.values.1]))

@@ -77,10 +77,10 @@ pub fn run(args: &Train, session: &Session) -> Result<Answer> {
     let Some(out) = &args.out else {
         return Err(Error::setting("--out", "the run folder to make", "nothing"));
     };
-    if !args.resume {
-        recommended(&resolved).iter().for_each(|line| session.recipe(line));
-    }
     let mut progress = session.progress();
+    if !args.resume {
+        progress.recipe(recommended(&resolved));
+    }
     let done = match args.resume {
         true => train_resumed(layers, out, session.device(), &mut progress),
         false => train_new(resolved, out, session.device(), &mut progress),

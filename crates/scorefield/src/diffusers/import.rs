@@ -10,7 +10,7 @@ use crate::levels::Regime;
 use crate::model::{Conditioning, Precondition};
 use crate::net::unet::UNetConfig;
 use crate::net::unet::config::TimeEmbedding;
-use crate::net::{flatten, parameter_count};
+use crate::net::{Forward, flatten, parameter_count};
 use crate::recipe::{About, Foreign, RawRecipe, read_text, write_foreign};
 use crate::run::TensorReader;
 use crate::tensor::Device;
@@ -30,6 +30,8 @@ pub struct Imported {
     pub shape: Vec<usize>,
     /// What the network takes and gives.
     pub conditioning: &'static str,
+    /// Classes that it knows, if it knows any.
+    pub classes: Option<u32>,
     /// Smallest and largest noise level.
     pub sigma: (f64, f64),
     /// What black and white are.
@@ -68,6 +70,7 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
     let mut net =
         config.init(height, width, Key::new(0, Purpose::Init), &device).map_err(|e| Error::file(&files.config, e.to_string()))?;
     fill(&mut net, &mut weights, &device)?;
+    let classes = Forward::classes(&net);
 
     let mut recipe = RawRecipe::default();
     recipe.net.name = "unet".to_owned();
@@ -84,7 +87,7 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
         format!("Imported from a folder of diffusers, `{}`; the network {conditioning}.", files.name),
         format!("Black is {low} and white is {high}; noise levels are in the same units."),
     ];
-    if config.class_embed_type.is_some() || config.num_class_embeds.is_some() {
+    if classes.is_some() {
         notes.push("The network knows classes: --class K chooses one, 0 if nothing is said.".to_owned());
     }
     let about = About {
@@ -103,7 +106,7 @@ pub fn import(dir: &Path, out: &Path, device: &Device) -> Result<Imported> {
     let (shape, parameters, weights) = (about.event.dims(), parameter_count(&net), flatten(&net));
     let run = write_foreign(Foreign { name: files.name.clone(), recipe, about, weights, sigma: scheduler.sigma, notes }, out)?;
     let (sigma, values) = (scheduler.sigma, scheduler.values);
-    Ok(Imported { run, name: files.name, parameters, shape, conditioning, sigma, values })
+    Ok(Imported { run, name: files.name, parameters, shape, conditioning, classes, sigma, values })
 }
 
 /// A Fourier embedding takes the logarithm of what it is given, and the network divides by it: only σ itself will do.

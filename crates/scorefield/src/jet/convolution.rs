@@ -3,8 +3,8 @@
 //! A row of a value is an image of h × w pixels of c channels, pixel by pixel ([`Image`]): what the kernels read in order. Convolution and
 //! resampling are linear, so a jet's derivatives go through them like its value.
 
-use super::{Function, Groups, Value, group_norm};
-use crate::tensor::{DType, Device, Image, Precision, Tensor, TensorData, Weights, Window, correlate};
+use super::{Function, Groups, Value, group_norm, plain};
+use crate::tensor::{DType, Device, Image, Precision, Tensor, TensorData, Weights, Window};
 
 /// Group normalisation: each group of neighbouring channels of an image to mean 0 and variance 1 (Wu & He 2018).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,15 +70,10 @@ pub(super) fn layer<V: Value>(x: V, layer: &Layer, weights: &Weights, residual: 
     if let Some(f) = layer.activation {
         h = h.apply(f);
     }
-    let mut image = layer.image;
-    if layer.upsample {
-        h = resample(h, image, Resampling::Nearest);
-        image = image.doubled();
-    }
+    let linear = Layer { upsample: layer.upsample, ..Layer::plain(layer.image, layer.window) };
+    h = h.linear_map(|t| plain::convolved(t, &linear, weights.kernel.clone()));
     let [outputs, _, size, _] = weights.kernel.dims();
-    let out = layer.window.of(image, size, outputs);
-    let window = layer.window;
-    h = h.linear_map(|t| correlate(t, image, weights.kernel.clone(), window));
+    let out = layer.output(size, outputs);
     if let Some(bias) = &weights.bias {
         h = h.shift(per_pixel(bias.clone(), out.pixels()));
     }
@@ -89,6 +84,12 @@ pub(super) fn layer<V: Value>(x: V, layer: &Layer, weights: &Weights, residual: 
         1.0 => h,
         factor => h.linear_map(|t| t * factor),
     }
+}
+
+/// [`Value::image_norm`] composed of single steps.
+pub(super) fn image_norm<V: Value>(x: V, image: Image, norm: Norm, [scale, offset]: [Tensor<2>; 2], activation: Function) -> V {
+    let pixels = image.pixels();
+    channel_norm(x, image, norm).scale(per_pixel(scale, pixels)).shift(per_pixel(offset, pixels)).apply(activation)
 }
 
 /// Group normalisation of an image's channels.

@@ -1,9 +1,10 @@
 //! A plain tensor as a [`Value`]: no derivatives, and the fused kernels where there are some.
 
-use super::{Function, Layer, Value, composite, convolution};
+use super::{Function, Image, Layer, Norm, Resampling, Value, composite, convolution};
 use crate::net::Linear;
 use crate::tensor::{
-    Activation, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, beside, image_layer, layer_norm,
+    Activation, ImageNormPlan, LayerPlan, NormPlan, SizePlan, Tensor, Weights, add_silu, attention, beside, correlate,
+    image_layer, image_norm, layer_norm,
 };
 
 impl Value for Tensor<2> {
@@ -58,6 +59,15 @@ impl Value for Tensor<2> {
         fused.unwrap_or_else(|| convolution::layer(self, layer, weights, residual))
     }
 
+    fn image_norm(self, image: Image, norm: Norm, [scale, offset]: [Tensor<2>; 2], activation: Function) -> Self {
+        let fused = activation.kernel().and_then(|a| {
+            let norm = Some(NormPlan { groups: norm.groups, eps: norm.eps });
+            let plan = ImageNormPlan { pixels: image.pixels(), channels: image.channels, norm, activation: Some(a) };
+            image_norm(self.clone(), plan, scale.clone(), offset.clone())
+        });
+        fused.unwrap_or_else(|| convolution::image_norm(self, image, norm, [scale, offset], activation))
+    }
+
     fn attend(self, keys: Self, values: Self, tokens: usize, heads: usize, channels: usize) -> Self {
         match attention(self.clone(), keys.clone(), values.clone(), [tokens, heads, channels]) {
             Some(mixed) => mixed,
@@ -67,6 +77,19 @@ impl Value for Tensor<2> {
 
     fn add_silu(self, c: Tensor<2>) -> Self {
         add_silu(self, c)
+    }
+}
+
+/// W ∗ r(x), what is linear of a layer, by the kernel where there is one: for values and for derivatives along directions.
+pub(super) fn convolved(x: Tensor<2>, linear: &Layer, kernel: Tensor<4>) -> Tensor<2> {
+    let weights = Weights { scale: None, offset: None, kernel, bias: None };
+    match image_layer(x.clone(), plan(linear, &weights, None), &weights, None) {
+        Some(y) => y,
+        None if linear.upsample => {
+            let doubled = convolution::resample(x, linear.image, Resampling::Nearest);
+            correlate(doubled, linear.image.doubled(), weights.kernel, linear.window)
+        }
+        None => correlate(x, linear.image, weights.kernel, linear.window),
     }
 }
 

@@ -156,6 +156,45 @@ fn a_u_nets_jets_are_its_derivatives() {
     check("unet", 2, 32, |x| net.value(x, &c), |x| net.jet(x, &c));
 }
 
+/// In f32 the kernels convolve, derivatives as well; in f64 Burn does.
+#[test]
+fn a_u_nets_jets_and_their_gradients_by_kernels_are_the_composed_ones() {
+    let json = r#"{"in_channels": 3, "out_channels": 3, "block_out_channels": [8, 16], "layers_per_block": 1, "norm_num_groups": 4,
+        "down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}"#;
+    let config = crate::net::unet::UNetConfig::parse(json, "test").unwrap();
+    let device = Device::flex().autodiff();
+    let of = |dtype: DType| {
+        let mut net: Box<dyn Network> = Box::new(config.init(8, 8, Key::new(5, Purpose::Init), &Device::flex()).unwrap());
+        let mut row = 3000;
+        net.visit_mut(&mut |_, p| {
+            row += 1;
+            let noise = Key::new(5, Purpose::Init).at(row).normal(0, 1, p.len());
+            let moved = |v: Tensor<1>| v + vector(noise.into_iter().map(|z| 0.1 * z).collect(), &Device::flex());
+            p.update(|v| Tensor::<1>::from_data(moved(v).into_data(), (&device, DType::F32)).cast(dtype).require_grad());
+        });
+        let given =
+            |step: u32, rows: usize| Tensor::from_data(TensorData::new(normals(step, rows * 192), [rows, 192]), (&device, dtype));
+        let c: Tensor<1> = Tensor::from_data(TensorData::new(levels(2), [2]), (&device, dtype));
+        let (y, first, second) = net.jet(Jet::line(given(1, 2), given(2, 4), Order::Second), &c).into_parts();
+        let loss = (y.powi_scalar(2).sum() + (first * 0.7).powi_scalar(2).sum() + second.unwrap().sin().sum()) * 0.01;
+        let value = doubles(loss.clone().inner().cast(DType::F64).reshape([1, 1]))[0];
+        let mut grads = loss.backward();
+        let mut all = Vec::new();
+        net.visit(&mut |name, p| {
+            let g = p.flat().grad_remove(&mut grads).unwrap();
+            let n = g.dims()[0];
+            all.push((name.to_owned(), doubles(g.cast(DType::F64).reshape([1, n]))));
+        });
+        (value, all)
+    };
+    let ((got, gradients), (want, wanted)) = (of(DType::F32), of(DType::F64));
+    assert!((got - want).abs() < 1e-4 * want.abs(), "{got}, not {want}");
+    for ((name, got), (_, want)) in gradients.iter().zip(&wanted) {
+        let size = want.iter().fold(1e-3, |size: f64, g| size.max(g.abs()));
+        got.iter().zip(want).for_each(|(a, b)| assert!((a - b).abs() < 1e-3 * size, "{name}: {a}, not {b} of {size}"));
+    }
+}
+
 /// A network with every parameter moved off its initial value, in f64 or f32.
 fn network(name: &str, levels: LevelCount, dtype: DType) -> Box<dyn Network> {
     let device = Device::flex();

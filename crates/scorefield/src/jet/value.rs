@@ -1,7 +1,7 @@
 //! What a layer may do to a value that depends on the network's input.
 
-use super::convolution::{self, Layer};
-use super::{Function, composite};
+use super::convolution::{self, Layer, Norm};
+use super::{Function, Image, composite};
 use crate::net::Linear;
 use crate::tensor::Tensor;
 use crate::tensor::Weights;
@@ -58,6 +58,11 @@ pub trait Value: Clone {
     /// y = (W ∗ r(a(norm(x)·scale + offset)) + bias + residual)·factor of the images x.
     fn layer(self, layer: &Layer, weights: &Weights, residual: Option<Self>) -> Self {
         convolution::layer(self, layer, weights, residual)
+    }
+
+    /// a(norm(x)·scale + offset) of the images x, `scale` and `offset` being `[1, c]` or `[n, c]`: where no convolution follows.
+    fn image_norm(self, image: Image, norm: Norm, [scale, offset]: [Tensor<2>; 2], activation: Function) -> Self {
+        convolution::image_norm(self, image, norm, [scale, offset], activation)
     }
 
     /// [`attention`](super::attention) of heads of `channels` features each: `self` are the queries, all `[n, tokens·heads·channels]`, token by

@@ -18,11 +18,13 @@ pub(super) fn run(case: &str, precision: Precision, seconds: f64, session: &Sess
     peak();
     let pace = bench::unet(spec, seconds, precision, session.seed(), session.device())?;
     let peak = peak();
-    let (forward, train) = (pace.forward_gflops / peak, pace.train_gflops / peak);
+    // The processor's peak is no measure of another device.
+    let of_peak = |gflops: f64| (session.device_name() == "cpu").then_some(gflops / peak);
+    let (forward, train) = (of_peak(pace.forward_gflops), of_peak(pace.train_gflops));
     let memory = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), words::bytes);
     let line = |what: &str, seconds: f64, gflops: f64, bytes: Option<u64>| {
-        let arithmetic =
-            format!("{} GFLOP/s ({:.0}% of {})", words::number(gflops.round()), 100.0 * gflops / peak, words::rate(peak));
+        let share = of_peak(gflops).map_or(String::new(), |share| format!(" ({:.0}% of {})", 100.0 * share, words::rate(peak)));
+        let arithmetic = format!("{} GFLOP/s{share}", words::number(gflops.round()));
         let images = format!("{} images/s", words::number((pace.rows as f64 / seconds).round()));
         vec![what.to_owned(), words::seconds(seconds), images, arithmetic, memory(bytes)]
     };

@@ -1,6 +1,6 @@
 //! What a U-Net is made of: convolutions, normalisations and affine layers, with PyTorch's names and shapes for their weights.
 
-use crate::jet::{Function, Image, Layer, Norm, Value, Weights, Window, channel_norm, per_pixel};
+use crate::jet::{Function, Image, Layer, Norm, Value, Weights, Window};
 use crate::key::Key;
 use crate::net::{Init, Parameter};
 use crate::tensor::{Device, Precision, Tensor};
@@ -134,8 +134,7 @@ impl GroupNorm {
     /// a(norm(x)·w + b).
     pub(super) fn apply<V: Value>(&self, x: V, image: Image, activation: Function) -> V {
         let (w, b) = self.affine(None);
-        let pixels = image.pixels();
-        channel_norm(x, image, self.norm).scale(per_pixel(w, pixels)).shift(per_pixel(b, pixels)).apply(activation)
+        x.image_norm(image, self.norm, [w, b], activation)
     }
 
     /// Scale and offset of each channel, `[1, c]`; with `modulation` (s, t), `[n, c]` each, those of (norm(x)·w + b)(1 + s) + t.
