@@ -174,6 +174,24 @@ fn a_trained_run_is_the_same_model_in_diffusers_units() {
 }
 
 #[test]
+fn a_relative_draws_from_the_same_model_and_goes_back_as_the_scheduler_of_its_levels() {
+    let at = tempfile::tempdir().unwrap();
+    let of = |name: &str, scheduler: Value| {
+        let run = at.path().join(name).join("run");
+        (import(&folder(&at.path().join(name).join("there"), &small(), &scheduler, |_| ()), &run, &Device::flex()).unwrap(), run)
+    };
+    // Its β have other ends than those of the others where nothing is said.
+    let (heun, run) = of("heun", json!({ "_class_name": "HeunDiscreteScheduler", "use_karras_sigmas": true }));
+    let (ddpm, _) = of("ddpm", json!({ "_class_name": "DDPMScheduler", "beta_start": 0.00085, "beta_end": 0.012 }));
+    assert_eq!(heun.sigma, ddpm.sigma);
+    let back = at.path().join("back");
+    let done = export(&run, &back, &Device::flex()).unwrap();
+    assert_eq!((done.pipeline, done.scheduler), ("DDPMPipeline", "DDPMScheduler"));
+    let written: Value = serde_json::from_str(&fs::read_to_string(back.join("scheduler_config.json")).unwrap()).unwrap();
+    assert_eq!((&written["beta_start"], &written["beta_end"]), (&json!(0.00085), &json!(0.012)));
+}
+
+#[test]
 fn a_network_of_classes_gives_the_score_of_each() {
     let at = tempfile::tempdir().unwrap();
     let mut config = small();
