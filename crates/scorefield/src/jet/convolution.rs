@@ -48,7 +48,7 @@ impl Layer {
 }
 
 /// The same numbers for every pixel: `[k, c]` → `[k, pixels·c]`.
-pub fn per_pixel(t: Tensor<2>, pixels: usize) -> Tensor<2> {
+fn per_pixel(t: Tensor<2>, pixels: usize) -> Tensor<2> {
     let [k, c] = t.dims();
     let t: Tensor<3> = t.reshape([k, 1, c]);
     t.expand([k, pixels, c]).reshape([k, pixels * c])
@@ -93,7 +93,7 @@ pub(super) fn image_norm<V: Value>(x: V, image: Image, norm: Norm, [scale, offse
 }
 
 /// Group normalisation of an image's channels.
-pub fn channel_norm<V: Value>(x: V, image: Image, norm: Norm) -> V {
+fn channel_norm<V: Value>(x: V, image: Image, norm: Norm) -> V {
     let (pixels, size) = (image.pixels(), image.channels / norm.groups);
     // The numbers of a group side by side, and back.
     let sorted = x.linear_map(|t| swapped(t, pixels, norm.groups, size));

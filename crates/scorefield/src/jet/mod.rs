@@ -17,7 +17,7 @@ mod value;
 
 pub use composite::{Groups, attention, group_norm, softmax};
 pub(crate) use convolution::swapped;
-pub use convolution::{Layer, Norm, Resampling, channel_norm, join_channels, per_pixel, resample};
+pub use convolution::{Layer, Norm, Resampling, join_channels, resample};
 pub use forward::{Jet, Order};
 pub use function::Function;
 pub use value::Value;
