@@ -191,10 +191,12 @@ impl Pass<'_> {
         // Where the gradient by a has just the numbers of x, it is worked on where it lies.
         let dense = entry.times == 1 && input.frame.len() == size;
         sum.fill(0.0);
+        let (reads_x, reads_g) = (way.reads(entry, most), way.reads_gradient(most));
+        let writes_x = !x.is_empty() && way.writes(entry);
         let lengths = [
-            way.place(most).frame.len(),
-            way.gradient_len(most),
-            if needs_input { way.input_place(most).frame.len() } else { 0 },
+            if reads_x { 0 } else { way.place(most).frame.len() },
+            if reads_g { 0 } else { way.gradient_len(most) },
+            if needs_input && !writes_x { way.input_place(most).frame.len() } else { 0 },
             if dense || !needs_input { 0 } else { size },
             width * channels,
         ];
@@ -202,24 +204,45 @@ impl Pass<'_> {
             for first in range.clone().step_by(most.max(1)) {
                 let images = most.min(range.end - first);
                 let (place, gradient, input) = (way.place(images), way.gradient_place(images), way.input_place(images));
-                let (a, dg) = (&mut a[..place.frame.len()], &mut dg[..way.gradient_len(images)]);
-                // What may be read past the last pixel has no meaning, but is a number.
-                dg[gradient.frame.len()..].fill(0.0);
-                for (i, affine) in affines[..images].iter_mut().enumerate() {
-                    let at = first + i;
-                    let x = &inputs.x[at * size..][..size];
-                    affine.set(simd, x, norm, of_image(inputs.scale, at, channels), of_image(inputs.offset, at, channels));
-                    enter::enter(simd, entry, affine, x, channels, place, i, row, a);
-                    let g = &g[at * result..][..result];
-                    leave::back(simd, g, factor, outputs, gradient, i, dg);
-                    if !bias.is_empty() {
+                let (x_whole, g_whole) = (&inputs.x[first * size..][..images * size], &g[first * result..][..images * result]);
+                let a = if reads_x {
+                    x_whole
+                } else {
+                    let a = &mut a[..place.frame.len()];
+                    for (i, (affine, x)) in affines.iter_mut().zip(x_whole.chunks_exact(size)).enumerate() {
+                        let at = first + i;
+                        affine.set(simd, x, norm, of_image(inputs.scale, at, channels), of_image(inputs.offset, at, channels));
+                        enter::enter(simd, entry, affine, x, channels, place, i, row, a);
+                    }
+                    way.round(a);
+                    a
+                };
+                let dg = if reads_g {
+                    g_whole
+                } else {
+                    let dg = &mut dg[..way.gradient_len(images)];
+                    // What may be read past the last pixel has no meaning, but is a number.
+                    dg[gradient.frame.len()..].fill(0.0);
+                    for (i, g) in g_whole.chunks_exact(result).enumerate() {
+                        leave::back(simd, g, factor, outputs, gradient, i, dg);
+                    }
+                    way.round(dg);
+                    dg
+                };
+                if !bias.is_empty() {
+                    for g in g_whole.chunks_exact(result) {
                         leave::bias_gradient(simd, g, factor, &mut work, front(&mut bias, outputs));
                     }
                 }
-                way.round(a);
-                way.round(dg);
-                let da = needs_input.then(|| &mut da[..input.frame.len()]);
-                let Some(da) = way.backward(images, a, dg, transpose, da, sum) else { continue };
+                if writes_x {
+                    way.backward(images, a, dg, transpose, Some(front(&mut x, images * size)), sum);
+                    continue;
+                }
+                let da = &mut da[..if needs_input { input.frame.len() } else { 0 }];
+                way.backward(images, a, dg, transpose, needs_input.then(|| enter::as_unwritten(da)), sum);
+                if !needs_input {
+                    continue;
+                }
                 for (i, affine) in affines[..images].iter_mut().enumerate() {
                     let d = if dense {
                         &mut da[i * size..][..size]

@@ -1,20 +1,22 @@
 //! Which way a convolution is computed, behind one face: frames in, sums out.
 //!
-//! Winograd's way takes a quarter of the multiplications of 3×3 filters, and pays where both numbers of channels are large enough that
-//! its transforms cost little beside the products. All else goes the direct way.
+//! Winograd's way takes a quarter of the multiplications of 3×3 filters, or of stride 2 little more than half, and pays where both numbers
+//! of channels are large enough that its transforms cost little beside the products. All else goes the direct way.
 
 use super::direct::Direct;
-use super::enter::Place;
+use super::enter::{Entry, Place, as_unwritten};
+use super::leave::Ending;
 use super::{Frame, Layer, Precision, winograd};
 use crate::dispatch::Simd;
 use crate::matrix::pairs::{Dots, round};
 use std::borrow::Cow;
+use std::mem::MaybeUninit;
 
 /// The convolution of one layer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Convolution {
     Direct(Direct),
-    Winograd(Simd, Layer),
+    Winograd(Simd, winograd::Stride, Layer),
 }
 
 /// Numbers of a block's frame, gradient and sums that a core's second cache has room for.
@@ -29,27 +31,33 @@ const LARGE: usize = 1 << 18;
 /// Numbers of all sums together, where there are more than two.
 const WEIGHTS: usize = 1 << 23;
 
-/// The fewest channels, in and out, for which Winograd's way is the faster one.
+/// The fewest channels, in and out, for which Winograd's way is the faster one; of stride 2 twice as many.
 const MANY: usize = 16;
 
 use Convolution::Winograd;
 
 impl Convolution {
     pub(super) fn new(simd: Simd, layer: Layer) -> Self {
-        let Layer { kernel, stride, before, after, channels, outputs, precision, .. } = layer;
+        let Layer { kernel, stride, after, channels, outputs, precision, .. } = layer;
         // As asked for: no machine was at hand to weigh it against rounding and then Winograd's way.
         let pairs = Dots::of(simd).filter(|_| precision == Precision::Bf16);
         if let Some(direct) = pairs.and_then(|dots| Direct::in_pairs(simd, layer, dots)) {
             return Self::Direct(direct);
         }
-        let (height, width) = layer.middle();
-        // 36 multiplications a tile of 4×4 outputs, some of them past the image, against 9 an output; and the transforms.
-        let saves = 36 * height.div_ceil(4) * width.div_ceil(4) <= 9 * height * width / 2;
-        if (kernel, stride, before, after) == (3, 1, 1, 1) && saves && channels >= MANY && outputs >= MANY {
-            Winograd(simd, layer)
-        } else {
-            Self::direct(simd, layer)
-        }
+        let way = winograd::Stride::of(stride).filter(|way| {
+            let (height, width) = layer.output();
+            // So many multiplications a tile of 4×4 outputs, some of them past the image, must be fewer than 9 an output by this factor,
+            // for the transforms to pay.
+            let (by, many, covers) = match way {
+                winograd::Stride::One => ((2, 1), MANY, true),
+                // With no row of zeros below, the last row of an image may be in no tile.
+                winograd::Stride::Two => ((4, 3), 2 * MANY, after > 0),
+            };
+            let tiles = height.div_ceil(4) * width.div_ceil(4);
+            let saves = by.0 * way.multiplications() * tiles <= by.1 * 9 * height * width;
+            kernel == 3 && covers && saves && channels >= many && outputs >= many
+        });
+        way.map_or_else(|| Self::direct(simd, layer), |way| Winograd(simd, way, layer))
     }
 
     pub(super) fn direct(simd: Simd, layer: Layer) -> Self {
@@ -64,7 +72,7 @@ impl Convolution {
 
     fn layer(&self) -> &Layer {
         match self {
-            Self::Direct(Direct { layer, .. }) | Winograd(_, layer) => layer,
+            Self::Direct(Direct { layer, .. }) | Winograd(_, _, layer) => layer,
         }
     }
 
@@ -91,22 +99,46 @@ impl Convolution {
 
     /// The most images in a block.
     fn most(&self) -> usize {
-        let (height, width) = self.layer().middle();
+        let (height, width) = self.layer().output();
         let most = match self {
             Self::Direct(_) => ROOM / (self.place(1).frame.len() + self.gradient_len(1) + self.sums_len(1)),
-            Winograd(..) => winograd::images_per_block(height, width),
+            Winograd(_, stride, _) => winograd::images_per_block(*stride, height, width),
         };
         most.max(1)
     }
 
     /// Where a is kept.
     pub(super) fn place(&self, images: usize) -> Place {
-        let Layer { before, channels, .. } = *self.layer();
-        let (height, width) = self.layer().middle();
         match self {
-            Self::Direct(direct) => Place { frame: direct.frame(images), edge: before, height, width },
-            Winograd(..) => Place { frame: winograd::frame(images, height, width, channels), edge: 1, height, width },
+            Self::Direct(direct) => {
+                let (height, width) = self.layer().middle();
+                Place { frame: direct.frame(images), edge: self.layer().before, height, width }
+            }
+            Winograd(..) => self.input_place(images),
         }
+    }
+
+    /// Whether a(x) is kept as x is: nothing is done to it before the convolution, and no zeros lie between its images.
+    pub(super) fn reads(&self, entry: Entry, images: usize) -> bool {
+        let layer = self.layer();
+        let frame = self.place(images).frame;
+        entry.is_nothing() && !self.rounds() && frame.channels == layer.channels && frame.len() == images * layer.image()
+    }
+
+    /// Whether the gradient by a is that by x, number for number.
+    pub(super) fn writes(&self, entry: Entry) -> bool {
+        let place = self.input_place(1);
+        entry.is_nothing() && place.frame.len() == self.layer().image()
+    }
+
+    /// Whether the gradient by the sums is kept as that by y is.
+    pub(super) fn reads_gradient(&self, images: usize) -> bool {
+        let layer = self.layer();
+        let frame = self.gradient_place(images).frame;
+        let as_it_is = layer.factor == 1.0 && !self.rounds();
+        // Nothing past its end is read where there are whole registers.
+        let whole = frame.channels == layer.outputs && layer.outputs.is_multiple_of(16);
+        as_it_is && whole && frame.len() == images * layer.result()
     }
 
     /// Where the gradient by the sums is kept.
@@ -131,15 +163,9 @@ impl Convolution {
 
     /// Where the gradient by a is written.
     pub(super) fn input_place(&self, images: usize) -> Place {
-        let place = self.place(images);
-        match self {
-            Self::Direct(_) => {
-                let Place { height, width, .. } = place;
-                let channels = self.layer().channels.next_multiple_of(16);
-                Place { frame: Frame { images, height, width, channels }, edge: 0, height, width }
-            }
-            Winograd(..) => place,
-        }
+        let (height, width) = self.layer().middle();
+        let channels = self.layer().channels.next_multiple_of(16);
+        Place { frame: Frame { images, height, width, channels }, edge: 0, height, width }
     }
 
     /// Numbers of the sums `[images, h', w', c_out]`, c_out as [`wide`](Self::wide) has it.
@@ -152,7 +178,7 @@ impl Convolution {
     pub(super) fn weights_len(&self) -> usize {
         match self {
             Self::Direct(direct) => direct.weights_len(),
-            Winograd(_, layer) => winograd::weights_len(layer.channels, layer.outputs),
+            Winograd(_, _, layer) => winograd::weights_len(layer.channels, layer.outputs),
         }
     }
 
@@ -160,7 +186,7 @@ impl Convolution {
     pub(super) fn transpose_len(&self) -> usize {
         match self {
             Self::Direct(direct) => direct.transpose_len(),
-            Winograd(_, layer) => winograd::weights_len(layer.outputs, layer.channels),
+            Winograd(_, _, layer) => winograd::weights_len(layer.outputs, layer.channels),
         }
     }
 
@@ -174,7 +200,7 @@ impl Convolution {
 
     fn simd(&self) -> Simd {
         match self {
-            Self::Direct(Direct { simd, .. }) | Winograd(simd, _) => *simd,
+            Self::Direct(Direct { simd, .. }) | Winograd(simd, ..) => *simd,
         }
     }
 
@@ -193,8 +219,8 @@ impl Convolution {
                 direct.pack(w, space);
                 Packed::Direct(space)
             }
-            Winograd(simd, Layer { channels, outputs, .. }) => {
-                Packed::Winograd(winograd::Weights::forward(simd, w, channels, outputs, space))
+            Winograd(simd, stride, Layer { channels, outputs, .. }) => {
+                Packed::Winograd(winograd::Weights::forward(simd, stride, w, channels, outputs, space))
             }
         }
     }
@@ -207,49 +233,73 @@ impl Convolution {
                 direct.pack_transpose(w, space);
                 Packed::Direct(space)
             }
-            Winograd(simd, Layer { channels, outputs, .. }) => {
-                Packed::Winograd(winograd::Weights::backward(simd, w, channels, outputs, space))
+            Winograd(simd, stride, Layer { channels, outputs, .. }) => {
+                Packed::Winograd(winograd::Weights::backward(simd, stride, w, channels, outputs, space))
             }
         }
     }
 
-    /// `out` `[images, h', w', wide]` = W ∗ `a`.
-    pub(super) fn forward(&self, images: usize, a: &[f32], packed: Packed<'_>, out: &mut [f32]) {
-        match (*self, packed) {
-            (Self::Direct(direct), Packed::Direct(packed)) => direct.forward(images, a, packed, out),
-            (Winograd(simd, layer), Packed::Winograd(weights)) => {
-                let (height, width) = layer.middle();
-                winograd::forward(simd, self.place(images).frame, height, width, a, weights, out);
+    /// Numbers of space for [`forward`](Self::forward): where its sums cannot be made into y as they leave their registers.
+    pub(super) fn space_len(&self, images: usize, ending: Ending<'_>) -> usize {
+        if self.ends(ending) { 0 } else { self.sums_len(images) }
+    }
+
+    fn ends(&self, ending: Ending<'_>) -> bool {
+        let whole = self.wide() == self.layer().outputs;
+        whole && (matches!(self, Winograd(..)) || ending.residual.is_empty() && ending.factor == 1.0)
+    }
+
+    /// All of `y` `[images, h', w', c_out]` = `ending` of W ∗ `a`. Meanwhile `next` is fetched. `space` is of [`space_len`](Self::space_len).
+    #[allow(clippy::too_many_arguments, reason = "shapes, two inputs, two outputs")]
+    pub(super) fn forward(
+        &self,
+        images: usize,
+        a: &[f32],
+        packed: Packed<'_>,
+        next: &[f32],
+        ending: Ending<'_>,
+        space: &mut [f32],
+        y: &mut [MaybeUninit<f32>],
+    ) {
+        let run = |ending: Ending<'_>, to: &mut _| match (*self, packed) {
+            (Self::Direct(direct), Packed::Direct(packed)) => direct.forward(images, a, packed, ending.bias, to),
+            (Winograd(simd, stride, layer), Packed::Winograd(weights)) => {
+                let ((h, w), frame) = (layer.output(), self.place(images).frame);
+                winograd::forward(simd, stride, frame, layer.before, h, w, a, weights, next, ending, to);
             }
             _ => unreachable!("weights packed for another way"),
+        };
+        if self.ends(ending) {
+            return run(ending, y);
         }
+        run(Ending::NONE, as_unwritten(space));
+        ending.leave(self.simd(), images, space, self.wide(), y, self.layer().outputs);
     }
 
-    /// From the gradient `g` by the sums: that by a to `da`, if wanted, and what the block gives to that by the weights is added to `sum`.
-    /// Gives `da` back.
-    pub(super) fn backward<'a>(
+    /// From the gradient `g` by the sums: that by a to all of `da`, if wanted, and what the block gives to that by the weights is added to
+    /// `sum`.
+    pub(super) fn backward(
         &self,
         images: usize,
         a: &[f32],
         g: &[f32],
         transpose: Packed<'_>,
-        mut da: Option<&'a mut [f32]>,
+        da: Option<&mut [MaybeUninit<f32>]>,
         sum: &mut [f32],
-    ) -> Option<&'a mut [f32]> {
+    ) {
         match (*self, transpose) {
             (Self::Direct(direct), Packed::Direct(transpose)) => {
                 direct.accumulate(images, a, g, sum);
-                if let Some(da) = &mut da {
+                if let Some(da) = da {
                     direct.backward(images, g, transpose, da);
                 }
             }
-            (Winograd(simd, layer), Packed::Winograd(weights)) => {
-                let (height, width) = layer.middle();
-                winograd::backward(simd, self.place(images).frame, height, width, a, g, weights, da.as_deref_mut(), sum);
+            (Winograd(simd, stride, layer), Packed::Winograd(weights)) => {
+                let (height, width) = layer.output();
+                winograd::backward(simd, stride, self.place(images).frame, layer.before, height, width, a, g, weights, da, sum);
             }
             _ => unreachable!("weights packed for another way"),
         }
-        da
     }
 
     /// Numbers of what [`backward`](Self::backward) adds to.
@@ -265,7 +315,9 @@ impl Convolution {
     pub(super) fn weight_gradient(&self, sum: &[f32], gw: &mut [f32]) {
         match *self {
             Self::Direct(direct) => direct.weight_gradient(sum, gw),
-            Winograd(simd, Layer { channels, outputs, .. }) => winograd::weight_gradient(simd, sum, channels, outputs, gw),
+            Winograd(simd, stride, Layer { channels, outputs, .. }) => {
+                winograd::weight_gradient(simd, stride, sum, channels, outputs, gw);
+            }
         }
     }
 }

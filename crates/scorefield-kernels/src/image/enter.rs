@@ -52,6 +52,13 @@ pub(super) struct Entry {
     pub(super) times: usize,
 }
 
+impl Entry {
+    /// Whether r(a(u)) = x.
+    pub(super) fn is_nothing(self) -> bool {
+        self.plain && self.activation.is_none() && self.times == 1
+    }
+}
+
 /// Writes image i of a block, `x` `[h, w, c]`, to its place; `row` has room for a row of x.
 #[allow(clippy::too_many_arguments, reason = "one image on its way")]
 pub(super) fn enter(

@@ -3,7 +3,8 @@
 use super::affine::Affine;
 use super::convolution::{Convolution, Packed};
 use super::layer::of_image;
-use super::{Inputs, Layer, enter, leave, uninit};
+use super::leave::Ending;
+use super::{Inputs, Layer, enter, uninit};
 use crate::dispatch::active;
 use crate::matrix::scratch;
 use rayon::prelude::*;
@@ -59,22 +60,26 @@ impl Block<'_> {
         let (size, result, entry) = (layer.image(), layer.result(), layer.entry(inputs));
         let images = y.len() / result;
         let (place, mut affine) = (way.place(images), Affine::new(channels));
-        scratch::with([place.frame.len(), way.sums_len(images), width * channels], |[a, out, row]| {
-            for i in 0..images {
-                let at = first + i;
-                let x = &inputs.x[at * size..][..size];
-                affine.set(simd, x, norm, of_image(inputs.scale, at, channels), of_image(inputs.offset, at, channels));
-                enter::enter(simd, entry, &affine, x, channels, place, i, row, a);
-            }
-            way.round(a);
-            way.forward(images, a, packed, out);
-            let wide = way.wide();
-            let sums = out.chunks_exact(result / outputs * wide);
-            for (i, (y, out)) in y.chunks_exact_mut(result).zip(sums).enumerate() {
-                let at = first + i;
-                let residual = if inputs.residual.is_empty() { &[] } else { &inputs.residual[at * result..][..result] };
-                leave::leave(simd, out, wide, of_image(inputs.bias, at, outputs), residual, factor, y, outputs);
-            }
+        let (whole, after) = inputs.x[first * size..].split_at(images * size);
+        let next = &after[..after.len().min(images * size)];
+        let each = |given: &[f32], c: usize| if given.is_empty() { 0..0 } else { first * c..(first + images) * c };
+        let bias = if inputs.bias.len() > outputs { &inputs.bias[each(inputs.bias, outputs)] } else { inputs.bias };
+        let ending = Ending { bias, residual: &inputs.residual[each(inputs.residual, result)], factor };
+        let reads_x = way.reads(entry, images);
+        let lengths = [if reads_x { 0 } else { place.frame.len() }, way.space_len(images, ending), width * channels];
+        scratch::with(lengths, |[a, space, row]| {
+            let a = if reads_x {
+                whole
+            } else {
+                for (i, x) in whole.chunks_exact(size).enumerate() {
+                    let at = first + i;
+                    affine.set(simd, x, norm, of_image(inputs.scale, at, channels), of_image(inputs.offset, at, channels));
+                    enter::enter(simd, entry, &affine, x, channels, place, i, row, a);
+                }
+                way.round(a);
+                a
+            };
+            way.forward(images, a, packed, next, ending, space, y);
         });
     }
 }

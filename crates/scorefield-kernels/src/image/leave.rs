@@ -2,12 +2,53 @@
 
 use super::affine::{Affine, total};
 use super::enter::Place;
+use super::layer::of_image;
 use crate::dispatch::{Simd, simd};
+use crate::matrix::lanes::Lanes;
 use std::mem::MaybeUninit;
+
+/// What is done to the sums of a block of images: y = (sums + bias + residual)·factor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'a> {
+    /// `[c_out]`, `[images, c_out]` or empty.
+    pub(crate) bias: &'a [f32],
+    /// As many numbers as y has, or none.
+    pub(crate) residual: &'a [f32],
+    pub(crate) factor: f32,
+}
+
+impl Ending<'_> {
+    /// y = sums.
+    pub(crate) const NONE: Self = Self { bias: &[], residual: &[], factor: 1.0 };
+
+    /// Of one register of sums, with those of the others that there are.
+    ///
+    /// # Safety
+    /// The processor has V's instruction set.
+    #[inline(always)]
+    pub(super) unsafe fn of<V: Lanes>(sum: V, bias: Option<V>, residual: Option<V>, factor: V) -> V {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let sum = if let Some(bias) = bias { sum.add(bias) } else { sum };
+            let sum = if let Some(residual) = residual { sum.add(residual) } else { sum };
+            sum.multiply(factor)
+        }
+    }
+
+    /// Writes all of `y`, `images` of `outputs` channels, from `out` with `wide` ≥ c_out numbers a pixel.
+    pub(super) fn leave(self, simd: Simd, images: usize, out: &[f32], wide: usize, y: &mut [MaybeUninit<f32>], outputs: usize) {
+        let Self { bias, residual, factor } = self;
+        let (sums, size) = (out.chunks_exact(out.len() / images), y.len() / images);
+        for (i, (y, out)) in y.chunks_exact_mut(size).zip(sums).enumerate() {
+            let residual = if residual.is_empty() { residual } else { &residual[i * size..][..size] };
+            leave(simd, out, wide, of_image(bias, i, outputs), residual, factor, y, outputs);
+        }
+    }
+}
 
 simd! {
     /// Writes all of `y` `[pixels, c_out]`; `out` has `wide` ≥ c_out numbers a pixel, `bias` c_out or none, `residual` as many as y or none.
-    pub(super) fn leave(
+    fn leave(
         out: &[f32], wide: usize, bias: &[f32], residual: &[f32], factor: f32, y: &mut [MaybeUninit<f32>], outputs: usize,
     ) = leave_body;
     fn scaled(g: &[f32], factor: f32, to: &mut [f32]) = |g: &[f32], factor: f32, to: &mut [f32]| {

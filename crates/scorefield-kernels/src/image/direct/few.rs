@@ -5,6 +5,7 @@
 
 use super::walk::{Extent, Taps, Walk, join};
 use crate::matrix::lanes::{Lanes, registers};
+use std::mem::MaybeUninit;
 
 /// The most channels that are few.
 pub(super) const FEW: usize = 4;
@@ -16,12 +17,12 @@ registers! {
     /// # Panics
     /// If the slices are too short.
     pub(super) fn convolve(
-        extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: &[f32], few: usize, to: &mut [f32], into: Walk,
+        extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: &[f32], few: usize, to: &mut [MaybeUninit<f32>], into: Walk,
     ) = over_images, or portable;
 }
 
 #[allow(clippy::too_many_arguments, reason = "three matrices")]
-fn check(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: &[f32], few: usize, to: &[f32], into: Walk) {
+fn check(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: &[f32], few: usize, to: &[MaybeUninit<f32>], into: Walk) {
     let fits = walk.fits(extent, taps.reach(), from.len()) && into.fits(extent, few, to.len()) && b.len() == few * taps.len();
     assert!(fits && few <= FEW && taps.run.is_multiple_of(16), "convolve: {extent:?} {taps:?} {walk:?} {few} {into:?}");
 }
@@ -37,13 +38,13 @@ unsafe fn over_images<V: Lanes>(
     walk: Walk,
     b: &[f32],
     few: usize,
-    to: &mut [f32],
+    to: &mut [MaybeUninit<f32>],
     into: Walk,
 ) {
     check(extent, taps, from, walk, b, few, to, into);
     let [images, height, width] = join(extent, [walk, into]);
     for (i, y) in (0..images).flat_map(|i| (0..height).map(move |y| (i, y))) {
-        let (a, c) = (from.as_ptr().wrapping_add(walk.at(i, y)), to.as_mut_ptr().wrapping_add(into.at(i, y)));
+        let (a, c) = (from.as_ptr().wrapping_add(walk.at(i, y)), to.as_mut_ptr().cast::<f32>().wrapping_add(into.at(i, y)));
         // SAFETY: `check` found the stretches, of whole registers, and `few` numbers at every pixel of the extent, and b's rows.
         unsafe {
             match few {
@@ -127,7 +128,16 @@ unsafe fn some<V: Lanes, const M: usize, const F: usize>(
 }
 
 #[allow(clippy::too_many_arguments, reason = "three matrices")]
-fn portable(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: &[f32], few: usize, to: &mut [f32], into: Walk) {
+fn portable(
+    extent: Extent,
+    taps: Taps,
+    from: &[f32],
+    walk: Walk,
+    b: &[f32],
+    few: usize,
+    to: &mut [MaybeUninit<f32>],
+    into: Walk,
+) {
     check(extent, taps, from, walk, b, few, to, into);
     let [images, height, width] = extent;
     for (i, y) in (0..images).flat_map(|i| (0..height).map(move |y| (i, y))) {
@@ -137,7 +147,7 @@ fn portable(extent: Extent, taps: Taps, from: &[f32], walk: Walk, b: &[f32], few
                     let a = &from[walk.at(i, y) + x * walk.pixel + t * taps.step..][..taps.run];
                     crate::lanes::sum2(a, &b[f * taps.len() + t * taps.run..][..taps.run], |a, b| a * b)
                 };
-                to[into.at(i, y) + x * into.pixel + f] = (0..taps.rows).map(stretch).sum();
+                to[into.at(i, y) + x * into.pixel + f].write((0..taps.rows).map(stretch).sum());
             }
         }
     }

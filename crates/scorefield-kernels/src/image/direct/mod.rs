@@ -22,6 +22,7 @@ use crate::matrix::pack::Panels;
 use crate::matrix::pairs::Dots;
 use crate::matrix::scratch;
 use few::FEW;
+use std::mem::MaybeUninit;
 use walk::{Extent, Taps, Walk};
 use weights::Order;
 
@@ -186,23 +187,24 @@ impl Direct {
         (Taps { rows: kernel, step: row, run: kernel * channels }, walk)
     }
 
-    /// `out` `[images, h', w', c_out]`, c_out rounded up to a multiple of 16, = W ∗ `a`.
-    pub(super) fn forward(&self, images: usize, a: &[f32], packed: &[f32], out: &mut [f32]) {
+    /// `out` `[images, h', w', c_out]`, c_out rounded up to a multiple of 16, = W ∗ `a` + `bias`: `[c_out]`, `[images, c_out]`
+    /// or empty, as it is for few outputs.
+    pub(super) fn forward(&self, images: usize, a: &[f32], packed: &[f32], bias: &[f32], out: &mut [MaybeUninit<f32>]) {
         let (taps, walk) = self.reading(self.frame(images));
         let (extent, width) = (self.extent(images), self.layer.outputs.next_multiple_of(16));
         let into = Walk::dense(extent, width);
         if let Some(dots) = self.dots {
-            return self.with_pairs(a, |a| self.product_in_pairs(dots, extent, taps, a, walk, packed, width, out, into));
+            return self.with_pairs(a, |a| self.product_in_pairs(dots, extent, taps, a, walk, packed, width, bias, out, into));
         }
         if self.few_outputs() {
             return few::convolve(self.simd, extent, taps, a, walk, packed, self.layer.outputs, out, into);
         }
         let panels = Panels::new(self.simd, packed, taps.len(), width);
-        product::convolve(self.simd, extent, taps, a, walk, panels, out, into);
+        product::convolve(self.simd, extent, taps, a, walk, panels, bias, out, into);
     }
 
     /// `da` `[images, h, w, c_in]`, c_in rounded up to a multiple of 16: the gradient by a, from that in the frame `g`.
-    pub(super) fn backward(&self, images: usize, g: &[f32], transpose: &[f32], da: &mut [f32]) {
+    pub(super) fn backward(&self, images: usize, g: &[f32], transpose: &[f32], da: &mut [MaybeUninit<f32>]) {
         match self.dots {
             Some(_) => self.with_pairs(&g[..self.gradient_frame(images).0.len()], |g| self.by_phases(images, g, transpose, da)),
             None => self.by_phases(images, g, transpose, da),
@@ -210,7 +212,7 @@ impl Direct {
     }
 
     /// The same of `g` as the products read it.
-    fn by_phases(&self, images: usize, g: &[f32], mut transpose: &[f32], da: &mut [f32]) {
+    fn by_phases(&self, images: usize, g: &[f32], mut transpose: &[f32], da: &mut [MaybeUninit<f32>]) {
         let Layer { before, stride, channels, outputs, .. } = self.layer;
         let ((height, width), (frame, edge)) = (self.layer.middle(), self.gradient_frame(images));
         let (wide, row) = (channels.next_multiple_of(16), frame.width * outputs);
@@ -231,12 +233,12 @@ impl Direct {
             let (part, rest) = transpose.split_at(taps.len() * columns / self.in_a_place());
             transpose = rest;
             if let Some(dots) = self.dots {
-                self.product_in_pairs(dots, extent, taps, g, walk, part, wide, da, into);
+                self.product_in_pairs(dots, extent, taps, g, walk, part, wide, &[], da, into);
             } else if self.few_channels() {
                 few::convolve(self.simd, extent, taps, g, walk, part, channels, da, into);
             } else {
                 let panels = Panels::new(self.simd, part, taps.len(), wide);
-                product::convolve(self.simd, extent, taps, g, walk, panels, da, into);
+                product::convolve(self.simd, extent, taps, g, walk, panels, &[], da, into);
             }
         }
     }

@@ -2,9 +2,15 @@
 //!
 //! A tile of C, some numbers of a stretch by one or two registers of outputs, stays in registers over all pixels in order.
 
-use super::walk::{Extent, Taps, Walk, join};
+use super::walk::{Extent, Taps, Walk, join, strips};
 use crate::matrix::lanes::{Lanes, registers};
 use crate::matrix::pairs::{Dot, Pair, Single, pairs};
+
+/// Numbers of `a` and `g` that every tile of C goes over before the next numbers' turn comes: as many as the first cache has room for.
+const STRIP: usize = 6 << 10;
+
+/// The fewest pixels at a time: a tile is loaded and stored for each of them.
+const FEWEST: usize = 48;
 
 registers! {
     /// `c` `[taps, w]` += Σ over the pixels of the stretches `taps` from `walk` through `a` on, times w numbers from `along` through
@@ -77,23 +83,27 @@ unsafe fn over_panels<V: Lanes, D: Dot<V>>(
 ) {
     check(extent, taps, a, walk, g, along, w, c);
     let extent = join(extent, [walk, along]);
-    let mut first = 0;
-    while first < w {
-        let vectors = ((w - first) / V::WIDTH).min(if V::WIDTH == 4 { 4 } else { 2 });
-        for t in 0..taps.rows {
-            let from = Walk { first: walk.first + t * taps.step, ..walk };
-            let to = &mut c[t * taps.run * w + first..];
-            let along = Walk { first: along.first + first, ..along };
-            // SAFETY: `check` found the stretch and w numbers of g at every pixel, and c large enough; `vectors` registers are left.
-            unsafe {
-                match vectors {
-                    1 => over_run::<V, D, 1>(extent, taps.run, a, from, g, along, to, w),
-                    2 => over_run::<V, D, 2>(extent, taps.run, a, from, g, along, to, w),
-                    _ => over_run::<V, D, 4>(extent, taps.run, a, from, g, along, to, w),
+    let pixels = (STRIP / (walk.pixel + w).max(1)).max(FEWEST);
+    for (extent, [walk, along]) in strips(extent, pixels, [walk, along]) {
+        let mut first = 0;
+        while first < w {
+            let vectors = ((w - first) / V::WIDTH).min(if V::WIDTH == 4 { 4 } else { 2 });
+            for t in 0..taps.rows {
+                let from = Walk { first: walk.first + t * taps.step, ..walk };
+                let to = &mut c[t * taps.run * w + first..];
+                let along = Walk { first: along.first + first, ..along };
+                // SAFETY: `check` found the stretch and w numbers of g at every pixel, of which the strip has some, and c large enough;
+                // `vectors` registers are left.
+                unsafe {
+                    match vectors {
+                        1 => over_run::<V, D, 1>(extent, taps.run, a, from, g, along, to, w),
+                        2 => over_run::<V, D, 2>(extent, taps.run, a, from, g, along, to, w),
+                        _ => over_run::<V, D, 4>(extent, taps.run, a, from, g, along, to, w),
+                    }
                 }
             }
+            first += vectors * V::WIDTH;
         }
-        first += vectors * V::WIDTH;
     }
 }
 

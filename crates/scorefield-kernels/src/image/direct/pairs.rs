@@ -11,6 +11,7 @@ use crate::image::Layer;
 use crate::matrix::pack::Panels;
 use crate::matrix::pairs::{Dots, neighbours, zip};
 use crate::matrix::scratch;
+use std::mem::MaybeUninit;
 
 /// Channels, in and out, must be a multiple of this: whole pairs, and no columns past the last.
 const WHOLE: usize = 16;
@@ -44,12 +45,13 @@ impl Direct {
         walk: Walk,
         packed: &[f32],
         width: usize,
-        to: &mut [f32],
+        bias: &[f32],
+        to: &mut [MaybeUninit<f32>],
         into: Walk,
     ) {
         let taps = taps.in_pairs();
         let panels = Panels::new(self.simd, packed, taps.len(), width);
-        convolve_pairs(dots, extent, taps, from, walk.in_pairs(), panels, to, into);
+        convolve_pairs(dots, extent, taps, from, walk.in_pairs(), panels, bias, to, into);
     }
 
     /// Calls `work` with `frame` in pairs of neighbours.

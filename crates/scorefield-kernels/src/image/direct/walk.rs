@@ -68,3 +68,38 @@ pub(super) fn join([mut images, mut height, mut width]: Extent, walks: [Walk; 2]
     }
     [images, height, width]
 }
+
+/// Parts of about so many pixels, in order: rows of one image, or some pixels of one row.
+pub(super) fn strips(
+    [images, height, width]: Extent,
+    pixels: usize,
+    walks: [Walk; 2],
+) -> impl Iterator<Item = (Extent, [Walk; 2])> {
+    let (down, across) = ((pixels / width.max(1)).max(1), pixels.min(width).max(1));
+    let starts = (0..images)
+        .flat_map(move |i| (0..height).step_by(down).flat_map(move |y| (0..width).step_by(across).map(move |x| (i, y, x))));
+    starts.map(move |(i, y, x)| {
+        let part = walks.map(|walk| Walk { first: walk.at(i, y) + x * walk.pixel, ..walk });
+        ([1, down.min(height - y), across.min(width - x)], part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strips_are_all_pixels_in_order() {
+        for (extent, pixels) in
+            [([2, 5, 7], 1), ([2, 5, 7], 3), ([2, 5, 7], 7), ([2, 5, 7], 16), ([1, 1, 70], 32), ([3, 4, 5], 1000)]
+        {
+            let walk = Walk { first: 3, image: 1000, row: 100, pixel: 10 };
+            let places = |[images, height, width]: Extent, walk: Walk| {
+                let rows = (0..images).flat_map(move |i| (0..height).map(move |y| walk.at(i, y)));
+                rows.flat_map(move |at| (0..width).map(move |x| at + x * walk.pixel))
+            };
+            let parts = strips(extent, pixels, [walk, walk]).flat_map(|(extent, [walk, _])| places(extent, walk));
+            assert!(parts.eq(places(extent, walk)), "{extent:?} by {pixels}");
+        }
+    }
+}

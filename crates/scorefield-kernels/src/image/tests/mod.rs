@@ -189,6 +189,23 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
+/// Layers that do nothing before the convolution, and often nothing after it: blocks are read and written where they lie, if channels are in
+/// whole registers.
+fn bare() -> impl Strategy<Value = Case> {
+    let shape = (1usize..6, 3usize..14, 3usize..14, [1usize..4, 1..4], any::<bool>());
+    let filters = prop_oneof![Just((1usize, 0usize, 0usize)), Just((3, 1, 1)), Just((3, 0, 1)), Just((3, 0, 0)), Just((3, 2, 2))];
+    let bias = prop_oneof![Just(For::Nothing), Just(For::All), Just(For::Each)];
+    let rest = (bias, any::<bool>(), prop_oneof![Just(1.0f32), Just(0.75)], any::<u32>(), 1usize..3);
+    (shape, filters, rest).prop_map(|((n, height, width, sixteens, whole), filters, (bias, residual, factor, step, stride))| {
+        let ((kernel, before, after), [channels, outputs]) = (filters, sixteens.map(|k| 16 * k - usize::from(!whole)));
+        let size = Size::Same;
+        let (norm, activation, precision) = (None, None, Precision::F32);
+        let layer =
+            Layer { height, width, channels, outputs, kernel, stride, before, after, norm, activation, size, factor, precision };
+        Case::new(layer, n, [For::Nothing, For::Nothing, bias], residual, step)
+    })
+}
+
 /// The same cases at every run.
 fn fixed(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(13), ..ProptestConfig::default() }
@@ -205,6 +222,11 @@ proptest! {
     fn the_forward_pass_is_the_formula(case in cases()) {
         case.check_forward();
     }
+
+    #[test]
+    fn a_bare_convolution_is_the_formula(case in bare()) {
+        case.check_forward();
+    }
 }
 
 proptest! {
@@ -212,6 +234,11 @@ proptest! {
 
     #[test]
     fn the_backward_pass_gives_the_slopes_of_the_formula(case in cases()) {
+        case.check_backward();
+    }
+
+    #[test]
+    fn a_bare_convolutions_backward_pass_gives_its_slopes(case in bare()) {
         case.check_backward();
     }
 }

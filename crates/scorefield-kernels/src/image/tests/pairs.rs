@@ -10,7 +10,9 @@ fn paired(case: Case, channels: usize, outputs: usize, step: u32) -> Case {
     let norm = case.layer.norm.map(|norm| Norm { groups: if norm.groups > 4 { channels } else { norm.groups }, ..norm });
     let norm = norm.map(|norm| Norm { groups: if channels.is_multiple_of(norm.groups) { norm.groups } else { 1 }, ..norm });
     let layer = Layer { channels, outputs, norm, precision: Precision::Bf16, ..case.layer };
-    Case::new(layer, case.n, [For::All, For::Each, For::All], true, step)
+    let [_, scale, _, _, _, residual] = &case.numbers;
+    let all = if scale.is_empty() { [For::Nothing, For::Nothing, For::All] } else { [For::All, For::Each, For::All] };
+    Case::new(layer, case.n, all, !residual.is_empty(), step)
 }
 
 fn ways(layer: Layer) -> Vec<(Simd, Convolution)> {
@@ -32,8 +34,9 @@ proptest! {
 
     #[test]
     fn pairs_give_what_f32_gives_of_rounded_factors(
-        case in cases(), channels in 1usize..4, outputs in 1usize..4, step in any::<u32>(),
+        case in cases(), channels in 1usize..4, outputs in 1usize..4, bare in bare(), is_bare in any::<bool>(), step in any::<u32>(),
     ) {
+        let case = if is_bare { bare } else { case };
         let case = paired(case, 16 * channels, 16 * outputs, step);
         let Case { layer, n, .. } = case;
         // Rounded beforehand, and multiplied in f32.

@@ -1,37 +1,58 @@
 //! Y = Aᵀ [U ⊙ (Bᵀ d B)] A over a block of images, a group of tiles at a time.
 
-use super::tiles::{Tiles, from_frame, to_outputs};
+use super::POINTS;
+use super::form::{Planes, Stride};
+use super::tiles::{Tiles, from_inputs, to_outputs};
 use super::weights::{Pass, Weights};
-use super::{GROUP, POINTS, plane};
 use crate::dispatch::Simd;
-use crate::image::Frame;
+use crate::image::leave::Ending;
+use crate::image::{Frame, ahead};
 use crate::matrix::rows::Rows;
 use crate::matrix::scratch;
+use std::mem::MaybeUninit;
 
-/// `out` `[images, h, w, c_out]` = `weights` ∗ `a`, where `a` are images in their [`frame`](super::frame), zero outside them, and c_out
-/// is rounded up to a multiple of 16. `weights` are those of [`Weights::forward`]. On the calling thread.
+/// All of `out` `[images, h, w, c_out]` = `ending` of `weights` ∗ `a`, where `a` are the images of `frame`, with `before` rows and columns of zeros above and
+/// to the left and as many as are needed below and to the right. Channels are rounded up to multiples of 16. `weights` are those of
+/// [`Weights::forward`] for this stride. Meanwhile `next` is fetched. On the calling thread.
 ///
 /// # Panics
 /// If the shapes differ.
-pub(crate) fn forward(simd: Simd, frame: Frame, h: usize, w: usize, a: &[f32], weights: Weights<'_>, out: &mut [f32]) {
-    let tiles = Tiles::new(frame, h, w);
-    let [c_in, c_out] = weights.sides(simd, Pass::Forward);
+#[allow(clippy::too_many_arguments, reason = "shapes, two inputs, an output")]
+pub(crate) fn forward(
+    simd: Simd,
+    stride: Stride,
+    frame: Frame,
+    before: usize,
+    h: usize,
+    w: usize,
+    a: &[f32],
+    weights: Weights<'_>,
+    next: &[f32],
+    ending: Ending<'_>,
+    out: &mut [MaybeUninit<f32>],
+) {
+    let tiles = Tiles::new(stride, frame, before, h, w);
+    let [c_in, c_out] = weights.sides(simd, stride, Pass::Forward);
     assert!(frame.channels == c_in, "weights for {c_in} channels, not {}", frame.channels);
     assert!(out.len() == tiles.pixels(c_out), "{} outputs, not {}", out.len(), tiles.pixels(c_out));
-    let most = GROUP.min(tiles.count());
-    scratch::with([POINTS * plane(most, c_in), POINTS * plane(most, c_out), c_out], |[v, m, zeros]| {
+    let most = stride.group().min(tiles.count());
+    let planes = |tiles, channels| Planes { stride, tiles, channels };
+    scratch::with([planes(most, c_in).len(), planes(most, c_out).len(), c_out], |[v, m, zeros]| {
         zeros.fill(0.0);
         let mut first = 0;
         while first < tiles.count() {
             let some = first..(first + most).min(tiles.count());
-            let (n, from, to) = (some.len(), plane(some.len(), c_in), plane(some.len(), c_out));
-            from_frame(simd, tiles, some.clone(), a, v);
+            let (from, to) = (planes(some.len(), c_in), planes(some.len(), c_out));
+            from_inputs(simd, tiles, some.clone(), a, v);
             for k in 0..POINTS {
+                if some.end == tiles.count() {
+                    ahead::fetch(&next[next.len() * k / POINTS..next.len() * (k + 1) / POINTS]);
+                }
                 // M_k = V_k·U_k
-                weights.multiply(k, Rows::new(&v[k * from..], n, c_in, c_in), zeros, &mut m[k * to..]);
+                weights.multiply(k, Rows::new(&v[from.start(k)..], from.rows(k), c_in, c_in), zeros, &mut m[to.start(k)..]);
             }
             first = some.end;
-            to_outputs(simd, tiles, some, c_out, m, out);
+            to_outputs(simd, tiles, some, c_out, m, ending, out);
         }
     });
 }

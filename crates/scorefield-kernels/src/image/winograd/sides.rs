@@ -11,6 +11,8 @@
 //!
 //! Rows 1 and 2, and 3 and 4, belong to points ±1 and ±2: their even and odd parts are computed once for both.
 
+pub(super) mod halves;
+
 use crate::matrix::lanes::Lanes;
 
 /// A linear map of I numbers to O, in each lane of registers.
@@ -177,7 +179,7 @@ mod tests {
     use crate::matrix::lanes::Plain;
 
     /// Columns of the map's matrix: its images of the unit vectors.
-    fn columns<S: Side<I, O>, const I: usize, const O: usize>() -> [[f32; O]; I] {
+    pub(super) fn columns<S: Side<I, O>, const I: usize, const O: usize>() -> [[f32; O]; I] {
         std::array::from_fn(|j| {
             // SAFETY: `Plain` asks for no instruction set, and its stores have 16 numbers.
             unsafe {
@@ -191,7 +193,7 @@ mod tests {
         })
     }
 
-    fn transposed<const I: usize, const O: usize>(m: [[f32; O]; I]) -> [[f32; I]; O] {
+    pub(super) fn transposed<const I: usize, const O: usize>(m: [[f32; O]; I]) -> [[f32; I]; O] {
         std::array::from_fn(|i| std::array::from_fn(|j| m[j][i]))
     }
 

@@ -1,8 +1,10 @@
-//! Against the definition, y(o, p) = Σ_i Σ_q w(o, i, q)·a(i, p + q), in f64.
+//! Against the definition, y(o, p) = Σ_i Σ_q w(o, i, q)·a(i, s·p + q), in f64.
 
 use super::*;
 use crate::dispatch::{Simd, available};
 use crate::image::Frame;
+use crate::image::enter::as_unwritten;
+use crate::image::leave::Ending;
 use crate::philox::tests::normals;
 use proptest::prelude::*;
 
@@ -15,16 +17,29 @@ const NORM_TOLERANCE: f64 = 5e-6;
 
 #[derive(Clone, Copy, Debug)]
 struct Shape {
+    stride: Stride,
+    /// Zeros above and to the left, and below and to the right.
+    zeros: [usize; 2],
     n: usize,
-    h: usize,
-    w: usize,
+    height: usize,
+    width: usize,
     c_in: usize,
     c_out: usize,
 }
 
 impl Shape {
     fn frame(self) -> Frame {
-        frame(self.n, self.h, self.w, self.c_in)
+        let Self { n: images, height, width, c_in, .. } = self;
+        Frame { images, height, width, channels: c_in.next_multiple_of(16) }
+    }
+
+    /// Rows and columns of the outputs.
+    fn outputs(self) -> [usize; 2] {
+        [self.height, self.width].map(|n| (n + self.zeros[0] + self.zeros[1] - 3) / self.pixels() + 1)
+    }
+
+    fn pixels(self) -> usize {
+        if self.stride == Stride::One { 1 } else { 2 }
     }
 
     fn wide(self) -> usize {
@@ -33,17 +48,20 @@ impl Shape {
 
     /// Standard deviations of outputs, gradients by inputs and gradients by weights, as [`TOLERANCE`] means them.
     fn scales(self) -> [f64; 3] {
-        let tiles = self.n * self.h.div_ceil(4) * self.w.div_ceil(4);
+        let [h, w] = self.outputs();
+        let tiles = self.n * h.div_ceil(4) * w.div_ceil(4);
         [9 * self.c_in, 9 * self.c_out, 16 * tiles].map(|terms| (terms as f64).sqrt())
     }
 
-    /// Calls `term(output, weight, input)` with the places, in `[n, h, w, wide]`, `[c_out, c_in, 3, 3]` and the frame, of all products.
+    /// Calls `term(output, weight, input)` with the places, in `[n, h, w, wide]`, `[c_out, c_in, 3, 3]` and the images, of all products.
     fn terms(self, mut term: impl FnMut(usize, usize, usize)) {
-        let Self { n, h, w, c_in, c_out } = self;
+        let (Self { zeros: [before, _], n, height, width, c_in, c_out, .. }, s, [h, w]) = (self, self.pixels(), self.outputs());
         for image in 0..n {
             for (y, x) in (0..h).flat_map(|y| (0..w).map(move |x| (y, x))) {
                 for (dy, dx) in (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))) {
-                    let pixel = self.frame().pixel(image, y + dy, x + dx).start;
+                    let at = |at: usize, n: usize| at.checked_sub(before).filter(|&at| at < n);
+                    let (Some(row), Some(column)) = (at(s * y + dy, height), at(s * x + dx, width)) else { continue };
+                    let pixel = self.frame().pixel(image, row, column).start;
                     for (o, i) in (0..c_out).flat_map(|o| (0..c_in).map(move |i| (o, i))) {
                         term(((image * h + y) * w + x) * self.wide() + o, (o * c_in + i) * 9 + 3 * dy + dx, pixel + i);
                     }
@@ -53,7 +71,7 @@ impl Shape {
     }
 }
 
-/// Images in their frame, weights and gradients of outputs; what belongs to no channel or pixel is zero.
+/// Images, weights and gradients of outputs; what belongs to no channel is zero.
 struct Case {
     shape: Shape,
     a: Vec<f32>,
@@ -63,12 +81,12 @@ struct Case {
 
 impl Case {
     fn new(shape: Shape, step: u32) -> Self {
-        let Shape { n, h, w, c_in, c_out } = shape;
-        let frame = shape.frame();
+        let (Shape { n, c_in, c_out, .. }, [h, w], frame) = (shape, shape.outputs(), shape.frame());
         let mut a = vec![0.0; frame.len()];
-        let x = normals(step, n * h * w * c_in);
-        for (at, x) in x.chunks_exact(c_in).enumerate() {
-            a[frame.pixel(at / (h * w), at / w % h + 1, at % w + 1)][..c_in].copy_from_slice(x);
+        for (a, x) in
+            a.chunks_exact_mut(frame.channels).zip(normals(step, frame.len() / frame.channels * c_in).chunks_exact(c_in))
+        {
+            a[..c_in].copy_from_slice(x);
         }
         let mut g = vec![0.0; n * h * w * shape.wide()];
         for (g, x) in g.chunks_exact_mut(shape.wide()).zip(normals(!step, n * h * w * c_out).chunks_exact(c_out)) {
@@ -91,15 +109,16 @@ impl Case {
 
     /// The same from the kernels.
     fn run(&self, simd: Simd) -> [Vec<f32>; 3] {
-        let Shape { h, w, c_in, c_out, .. } = self.shape;
-        let frame = self.shape.frame();
+        let Shape { stride, zeros: [before, _], c_in, c_out, .. } = self.shape;
+        let ([h, w], frame) = (self.shape.outputs(), self.shape.frame());
         let mut space = vec![f32::NAN; weights_len(c_in, c_out)];
         let (mut out, mut da) = (vec![f32::NAN; self.g.len()], vec![f32::NAN; self.a.len()]);
         let (mut du, mut gw) = (vec![0.0; 36 * frame.channels * self.shape.wide()], vec![f32::NAN; self.weight.len()]);
-        forward(simd, frame, h, w, &self.a, Weights::forward(simd, &self.weight, c_in, c_out, &mut space), &mut out);
-        let weights = Weights::backward(simd, &self.weight, c_in, c_out, &mut space);
-        backward(simd, frame, h, w, &self.a, &self.g, weights, Some(&mut da), &mut du);
-        weight_gradient(simd, &du, c_in, c_out, &mut gw);
+        let weights = Weights::forward(simd, stride, &self.weight, c_in, c_out, &mut space);
+        forward(simd, stride, frame, before, h, w, &self.a, weights, &[], Ending::NONE, as_unwritten(&mut out));
+        let weights = Weights::backward(simd, stride, &self.weight, c_in, c_out, &mut space);
+        backward(simd, stride, frame, before, h, w, &self.a, &self.g, weights, Some(as_unwritten(&mut da)), &mut du);
+        weight_gradient(simd, stride, &du, c_in, c_out, &mut gw);
         [out, da, gw]
     }
 }
@@ -116,7 +135,13 @@ fn norm(x: impl IntoIterator<Item = f64>) -> f64 {
 
 fn shapes() -> impl Strategy<Value = Shape> {
     let channels = || prop_oneof![Just(1usize), 1usize..40, Just(48usize)];
-    (1usize..4, 1usize..11, 1usize..11, channels(), channels()).prop_map(|(n, h, w, c_in, c_out)| Shape { n, h, w, c_in, c_out })
+    let stride = || prop_oneof![Just(Stride::One), Just(Stride::Two)];
+    (stride(), [0usize..3, 0..3], 1usize..4, 1usize..22, 1usize..22, channels(), channels())
+        .prop_map(|(stride, zeros, n, height, width, c_in, c_out)| Shape { stride, zeros, n, height, width, c_in, c_out })
+        .prop_filter("filters no larger than the image, and every pixel in a tile", |shape| {
+            let Shape { stride, zeros: [before, after], height, width, .. } = *shape;
+            height.min(width) + before + after >= 3 && (stride == Stride::One || after > 0)
+        })
 }
 
 proptest! {
@@ -142,27 +167,31 @@ proptest! {
 #[test]
 fn groups_of_tiles_join_without_a_seam() {
     // More tiles than in a group, and not a multiple of it.
-    let case = Case::new(Shape { n: 3, h: 22, w: 27, c_in: 17, c_out: 35 }, 5);
-    let exact = case.exact();
-    for &simd in available() {
-        for (got, want) in case.run(simd).iter().zip(&exact) {
-            let error = norm(got.iter().zip(want).map(|(&got, want)| f64::from(got) - want)) / norm(want.iter().copied());
-            assert!(error < NORM_TOLERANCE, "{simd}: off by {error}");
+    for stride in [Stride::One, Stride::Two] {
+        let case = Case::new(Shape { stride, zeros: [1, 1], n: 3, height: 42, width: 53, c_in: 17, c_out: 35 }, 5);
+        let exact = case.exact();
+        for &simd in available() {
+            for (got, want) in case.run(simd).iter().zip(&exact) {
+                let error = norm(got.iter().zip(want).map(|(&got, want)| f64::from(got) - want)) / norm(want.iter().copied());
+                assert!(error < NORM_TOLERANCE, "{simd}: {stride:?} off by {error}");
+            }
         }
     }
 }
 
 #[test]
 fn gradients_by_weights_are_added_and_do_not_need_those_by_inputs() {
-    let shape = Shape { n: 2, h: 5, w: 9, c_in: 20, c_out: 7 };
-    let (case, frame) = (Case::new(shape, 3), shape.frame());
-    for &simd in available() {
+    for (stride, &simd) in
+        [Stride::One, Stride::Two].into_iter().flat_map(|stride| available().iter().map(move |simd| (stride, simd)))
+    {
+        let shape = Shape { stride, zeros: [1, 1], n: 2, height: 5, width: 9, c_in: 20, c_out: 7 };
+        let (case, frame, [h, w]) = (Case::new(shape, 3), shape.frame(), shape.outputs());
         let mut space = vec![0.0; weights_len(shape.c_in, shape.c_out)];
-        let weights = Weights::backward(simd, &case.weight, shape.c_in, shape.c_out, &mut space);
+        let weights = Weights::backward(simd, stride, &case.weight, shape.c_in, shape.c_out, &mut space);
         let (mut once, mut da) = (vec![0.0; 36 * frame.channels * shape.wide()], case.a.clone());
-        backward(simd, frame, shape.h, shape.w, &case.a, &case.g, weights, Some(&mut da), &mut once);
+        backward(simd, stride, frame, 1, h, w, &case.a, &case.g, weights, Some(as_unwritten(&mut da)), &mut once);
         let mut twice = once.clone();
-        backward(simd, frame, shape.h, shape.w, &case.a, &case.g, weights, None, &mut twice);
+        backward(simd, stride, frame, 1, h, w, &case.a, &case.g, weights, None, &mut twice);
         let error = largest(&twice, once.iter().map(|&u| 2.0 * f64::from(u)));
         assert!(error < 1e-5 * norm(once.iter().map(|&u| u.into())), "{simd}: off by {error}");
     }
@@ -170,9 +199,11 @@ fn gradients_by_weights_are_added_and_do_not_need_those_by_inputs() {
 
 #[test]
 fn an_image_does_not_see_the_others_of_its_block() {
-    let shape = Shape { n: 5, h: 14, w: 15, c_in: 16, c_out: 16 };
-    let case = Case::new(shape, 9);
-    for &simd in available() {
+    for (stride, &simd) in
+        [Stride::One, Stride::Two].into_iter().flat_map(|stride| available().iter().map(move |simd| (stride, simd)))
+    {
+        let shape = Shape { stride, zeros: [0, 1], n: 5, height: 14, width: 15, c_in: 16, c_out: 16 };
+        let case = Case::new(shape, 9);
         let [out, da, _] = case.run(simd);
         for i in 0..shape.n {
             let part = |x: &[f32]| x[x.len() / shape.n * i..][..x.len() / shape.n].to_vec();
@@ -186,6 +217,6 @@ fn an_image_does_not_see_the_others_of_its_block() {
 #[test]
 fn a_block_has_about_as_many_tiles_whatever_the_size_of_its_images() {
     for (side, images) in [(4, 64), (8, 16), (14, 4), (16, 4), (28, 1), (32, 1), (256, 1)] {
-        assert_eq!(images_per_block(side, side), images);
+        assert_eq!(images_per_block(Stride::One, side, side), images);
     }
 }

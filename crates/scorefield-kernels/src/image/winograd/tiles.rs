@@ -1,17 +1,23 @@
-//! Tiles of images to the 36 matrices `[tiles, channels]` and back, a register of channels at a time.
-//!
-//! Matrix k of a group of tiles begins [`plane`]`(tiles, channels)` numbers after the one before.
+//! Tiles of images to the 36 matrices of their [`Planes`] and back, a register of channels at a time.
 
-use super::sides::{Input, InputAdjoint, Output, OutputAdjoint, square};
-use super::{POINTS, TILE, plane};
+use super::TILE;
+use super::form::{Form, One, Planes, Stride, Two};
+use super::sides::Side;
 use crate::image::Frame;
+use crate::image::layer::of_image;
+use crate::image::leave::Ending;
 use crate::matrix::lanes::{Lanes, Plain, registers};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// The tiles of a block of images: image after image, in each row after row.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles {
+    stride: Stride,
+    /// Of the inputs, without zeros around them.
     frame: Frame,
+    /// Rows and columns of zeros above and to the left.
+    before: usize,
     h: usize,
     w: usize,
     /// Tiles in an image, from top to bottom and from left to right.
@@ -30,10 +36,12 @@ struct Place {
 
 impl Tiles {
     /// # Panics
-    /// If `frame` is not the [frame](super::frame) of h × w outputs.
-    pub(super) fn new(frame: Frame, h: usize, w: usize) -> Self {
-        assert!(frame == super::frame(frame.images, h, w, frame.channels), "{frame:?} is no frame for {h}×{w}");
-        Self { frame, h, w, down: h.div_ceil(TILE), across: w.div_ceil(TILE) }
+    /// If there are pixels that no tile of the h × w outputs has.
+    pub(super) fn new(stride: Stride, frame: Frame, before: usize, h: usize, w: usize) -> Self {
+        let reach = |n: usize| n.div_ceil(TILE) * stride.step() + stride.common();
+        let whole = reach(h) >= before + frame.height && reach(w) >= before + frame.width;
+        assert!(whole, "{h}×{w} outputs of {frame:?}, {before} zeros before them");
+        Self { stride, frame, before, h, w, down: h.div_ceil(TILE), across: w.div_ceil(TILE) }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -51,10 +59,20 @@ impl Tiles {
         Place { image: row / self.down, y: TILE * (row % self.down), x: TILE * x }
     }
 
-    /// Where the 6×6 inputs of a tile begin.
+    /// Where the inputs of a tile would begin, were they all in the image, as a distance from the beginning of all that may be negative,
+    /// wrapped around; and the rows and columns of them that are.
     #[inline(always)]
-    fn corner(&self, at: Place) -> usize {
-        self.frame.pixel(at.image, at.y, at.x).start
+    fn inputs(&self, at: Place) -> (usize, Range<usize>, Range<usize>) {
+        let Frame { height, width, channels, .. } = self.frame;
+        let pixels = self.stride.step() / TILE;
+        let inside = |first: usize, n: usize| {
+            let from = self.before.saturating_sub(first);
+            from..(n + self.before).saturating_sub(first).min(self.stride.side()).max(from)
+        };
+        let (y, x) = (pixels * at.y, pixels * at.x);
+        let row = (at.image * height + y).wrapping_sub(self.before);
+        let pixel = row.wrapping_mul(width).wrapping_add(x).wrapping_sub(self.before);
+        (pixel.wrapping_mul(channels), inside(y, height), inside(x, width))
     }
 
     /// Where the outputs of a tile begin, and how many rows and columns of them are inside the image.
@@ -64,21 +82,25 @@ impl Tiles {
         (first, TILE.min(self.h - at.y), TILE.min(self.w - at.x))
     }
 
-    fn check(&self, group: &Range<usize>, channels: usize, matrices: usize) {
-        let fits = group.end <= self.count() && channels.is_multiple_of(16) && matrices >= POINTS * plane(group.len(), channels);
+    /// Where the factors of a group lie in so many numbers.
+    fn planes(&self, group: &Range<usize>, channels: usize, matrices: usize) -> Planes {
+        let planes = Planes { stride: self.stride, tiles: group.len(), channels };
+        let fits = group.end <= self.count() && channels.is_multiple_of(16) && matrices >= planes.len();
         assert!(fits, "tiles {group:?} of {}, {channels} channels, in {matrices}", self.count());
+        planes
     }
 }
 
 registers! {
-    /// V = Bᵀ d B of the tiles `group` of the frame `a`.
-    pub(super) fn from_frame(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) = from_frame_in, or from_frame_portable;
+    /// V = Bᵀ d B of the tiles `group` of the images `a`, which are zero outside.
+    pub(super) fn from_inputs(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) = from_inputs_in, or from_inputs_portable;
 
-    /// d = B V Bᵀ into the frame `a`. The first tile to reach a pixel writes it, the others add: groups come in order.
-    pub(super) fn to_frame(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [f32]) = to_frame_in, or to_frame_portable;
+    /// d = B V Bᵀ into the images `a`. The first tile to reach a pixel writes it, the others add: groups come in order.
+    pub(super) fn to_inputs(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [MaybeUninit<f32>])
+        = to_inputs_in, or to_inputs_portable;
 
-    /// Y = Aᵀ M A into `out` `[images, h, w, channels]`.
-    pub(super) fn to_outputs(tiles: Tiles, group: Range<usize>, channels: usize, m: &[f32], out: &mut [f32])
+    /// `ending` of Y = Aᵀ M A into `out` `[images, h, w, channels]`.
+    pub(super) fn to_outputs(tiles: Tiles, group: Range<usize>, channels: usize, m: &[f32], ending: Ending<'_>, out: &mut [MaybeUninit<f32>])
         = to_outputs_in, or to_outputs_portable;
 
     /// M = A y Aᵀ of `g` `[images, h, w, channels]`, which is zero outside the images.
@@ -89,29 +111,58 @@ registers! {
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn from_frame_in<V: Lanes>(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
+unsafe fn from_inputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match tiles.stride {
+            Stride::One => from_inputs_of::<V, One, 6>(tiles, group, a, v),
+            Stride::Two => from_inputs_of::<V, Two, 9>(tiles, group, a, v),
+        }
+    }
+}
+
+/// # Safety
+/// The processor has V's instruction set.
+#[inline(always)]
+unsafe fn from_inputs_of<V: Lanes, F: Form<I>, const I: usize>(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
     let Frame { width, channels, .. } = tiles.frame;
-    let plane = plane(group.len(), channels);
-    tiles.check(&group, channels, v.len());
-    assert!(a.len() == tiles.frame.len(), "frame of {}", a.len());
+    let places = tiles.planes(&group, channels, v.len()).places::<I>();
+    assert!(a.len() == tiles.frame.len(), "images of {}", a.len());
+    // SAFETY: as the caller promises.
+    let mut half = unsafe { [[V::splat(0.0); I]; I] };
     for (row, tile) in group.enumerate() {
-        let from = a[tiles.corner(tiles.place(tile))..].as_ptr();
-        let to = v[row * channels..].as_mut_ptr();
+        let (begin, rows, cols) = tiles.inputs(tiles.place(tile));
+        let from = a.as_ptr().wrapping_add(begin);
+        let to = v.as_mut_ptr();
         let mut first = 0;
         while first < channels {
-            // SAFETY: the frame holds 6×6 pixels from the corner of each tile on; v holds 36 planes, each with a row of channels for
-            // each tile of the group; 16 and so the register's width divides the channels.
+            // SAFETY: `rows` and `cols` of each tile are inside its image; v holds the planes of the group, in which each place of each
+            // tile is the first of `channels` numbers; 16 and so the register's width divides the channels.
             unsafe {
-                let mut d = [[V::splat(0.0); 6]; 6];
-                for (y, d) in d.iter_mut().enumerate() {
-                    for (x, d) in d.iter_mut().enumerate() {
-                        *d = V::load(from.add((y * width + x) * channels + first));
+                for x in 0..I {
+                    let mut d = [V::splat(0.0); I];
+                    for (y, d) in d.iter_mut().enumerate() {
+                        if rows.contains(&y) && cols.contains(&x) {
+                            *d = V::load(from.wrapping_add((y * width + x) * channels + first));
+                        }
+                    }
+                    for (half, d) in half[..F::MIXED].iter_mut().zip(F::Input::map(d)) {
+                        half[x] = d;
                     }
                 }
-                let d = square::<Input, V, 6, 6>(d);
-                for (y, d) in d.iter().enumerate() {
-                    for (x, d) in d.iter().enumerate() {
-                        d.store(to.add((6 * y + x) * plane + first));
+                for (i, half) in half[F::MIXED..].iter_mut().enumerate() {
+                    let y = 2 * i + 1;
+                    for (x, half) in half.iter_mut().enumerate() {
+                        *half = if rows.contains(&y) && cols.contains(&x) {
+                            V::load(from.wrapping_add((y * width + x) * channels + first))
+                        } else {
+                            V::splat(0.0)
+                        };
+                    }
+                }
+                for (half, places) in half.iter().zip(&places) {
+                    for (d, (at, step)) in F::Input::map(*half).into_iter().zip(places) {
+                        d.store(to.add(at + row * step + first));
                     }
                 }
             }
@@ -123,32 +174,60 @@ unsafe fn from_frame_in<V: Lanes>(tiles: Tiles, group: Range<usize>, a: &[f32], 
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn to_frame_in<V: Lanes>(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [f32]) {
+unsafe fn to_inputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [MaybeUninit<f32>]) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match tiles.stride {
+            Stride::One => to_inputs_of::<V, One, 6>(tiles, group, v, a),
+            Stride::Two => to_inputs_of::<V, Two, 9>(tiles, group, v, a),
+        }
+    }
+}
+
+/// # Safety
+/// The processor has V's instruction set.
+#[inline(always)]
+unsafe fn to_inputs_of<V: Lanes, F: Form<I>, const I: usize>(
+    tiles: Tiles,
+    group: Range<usize>,
+    v: &[f32],
+    a: &mut [MaybeUninit<f32>],
+) {
     let Frame { width, channels, .. } = tiles.frame;
-    let plane = plane(group.len(), channels);
-    tiles.check(&group, channels, v.len());
-    assert!(a.len() == tiles.frame.len(), "frame of {}", a.len());
+    let places = tiles.planes(&group, channels, v.len()).places::<I>();
+    assert!(a.len() == tiles.frame.len(), "images of {}", a.len());
+    let common = F::STRIDE.common();
+    // SAFETY: as the caller promises.
+    let mut half = unsafe { [[V::splat(0.0); I]; I] };
     for (row, tile) in group.enumerate() {
         let at = tiles.place(tile);
-        let from = v[row * channels..].as_ptr();
-        let to = a[tiles.corner(at)..].as_mut_ptr();
+        let from = v.as_ptr();
+        let (begin, rows, cols) = tiles.inputs(at);
+        let to = a.as_mut_ptr().cast::<f32>().wrapping_add(begin);
         let mut first = 0;
         while first < channels {
-            // SAFETY: as in `from_frame_in`.
+            // SAFETY: as in `from_inputs_in`.
             unsafe {
-                let mut d = [[V::splat(0.0); 6]; 6];
-                for (y, d) in d.iter_mut().enumerate() {
-                    for (x, d) in d.iter_mut().enumerate() {
-                        *d = V::load(from.add((6 * y + x) * plane + first));
+                for (half, places) in half.iter_mut().zip(&places) {
+                    let mut d = [V::splat(0.0); I];
+                    for (d, (at, step)) in d.iter_mut().zip(places) {
+                        *d = V::load(from.add(at + row * step + first));
                     }
+                    *half = F::InputAdjoint::map(d);
                 }
-                let d = square::<InputAdjoint, V, 6, 6>(d);
-                for (y, d) in d.iter().enumerate() {
-                    for (x, d) in d.iter().enumerate() {
-                        let to = to.add((y * width + x) * channels + first);
+                for x in cols.clone() {
+                    let mut d = [V::splat(0.0); I];
+                    for (d, half) in d.iter_mut().zip(&half) {
+                        *d = half[x];
+                    }
+                    for (y, d) in F::InputAdjoint::map(d).into_iter().enumerate() {
+                        if !rows.contains(&y) {
+                            continue;
+                        }
+                        let to = to.wrapping_add((y * width + x) * channels + first);
                         // The tiles above and to the left have been here.
-                        let there = (y < 2 && at.y > 0) || (x < 2 && at.x > 0);
-                        if there { V::load(to).add(*d).store(to) } else { d.store(to) }
+                        let there = (y < common && at.y > 0) || (x < common && at.x > 0);
+                        if there { V::load(to).add(d).store(to) } else { d.store(to) }
                     }
                 }
             }
@@ -160,30 +239,76 @@ unsafe fn to_frame_in<V: Lanes>(tiles: Tiles, group: Range<usize>, v: &[f32], a:
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn to_outputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, channels: usize, m: &[f32], out: &mut [f32]) {
-    let (plane, width) = (plane(group.len(), channels), tiles.w);
-    tiles.check(&group, channels, m.len());
-    assert!(out.len() == tiles.pixels(channels), "{} outputs", out.len());
+unsafe fn to_outputs_in<V: Lanes>(
+    tiles: Tiles,
+    group: Range<usize>,
+    channels: usize,
+    m: &[f32],
+    ending: Ending<'_>,
+    out: &mut [MaybeUninit<f32>],
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match tiles.stride {
+            Stride::One => to_outputs_of::<V, One, 6>(tiles, group, channels, m, ending, out),
+            Stride::Two => to_outputs_of::<V, Two, 9>(tiles, group, channels, m, ending, out),
+        }
+    }
+}
+
+/// # Safety
+/// The processor has V's instruction set.
+#[inline(always)]
+unsafe fn to_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
+    tiles: Tiles,
+    group: Range<usize>,
+    channels: usize,
+    m: &[f32],
+    ending: Ending<'_>,
+    out: &mut [MaybeUninit<f32>],
+) {
+    let (places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
+    let Ending { bias, residual, factor } = ending;
+    let each = |given: &[f32], all: usize| given.is_empty() || given.len() == channels || given.len() == all;
+    assert!(
+        out.len() == tiles.pixels(channels) && each(bias, tiles.frame.images * channels),
+        "{} outputs, {}",
+        out.len(),
+        bias.len()
+    );
+    assert!(residual.is_empty() || residual.len() == out.len(), "{} outputs, {}", out.len(), residual.len());
+    // SAFETY: as the caller promises.
+    let (mut half, factor) = unsafe { ([[V::splat(0.0); TILE]; I], V::splat(factor)) };
     for (row, tile) in group.enumerate() {
-        let (begin, rows, cols) = tiles.outputs(tiles.place(tile), channels);
-        let from = m[row * channels..].as_ptr();
-        let to = out[begin..].as_mut_ptr();
+        let at = tiles.place(tile);
+        let (begin, rows, cols) = tiles.outputs(at, channels);
+        let from = m.as_ptr();
+        let to = out[begin..].as_mut_ptr().cast::<f32>();
+        let bias = of_image(bias, at.image, channels);
+        let residual = if residual.is_empty() { residual } else { &residual[begin..] };
         let mut first = 0;
         while first < channels {
-            // SAFETY: m holds 36 planes, each with a row of channels for each tile of the group; `rows` × `cols` pixels from the
-            // beginning of the tile on are inside the image; the register's width divides the channels.
+            // SAFETY: m holds the planes of the group, as above; `rows` × `cols` pixels from the beginning of the tile on are inside
+            // the image, and the residual is of its size or empty; a bias has all channels; the register's width divides them.
             unsafe {
-                let mut d = [[V::splat(0.0); 6]; 6];
-                for (y, d) in d.iter_mut().enumerate() {
-                    for (x, d) in d.iter_mut().enumerate() {
-                        *d = V::load(from.add((6 * y + x) * plane + first));
+                for (half, places) in half.iter_mut().zip(&places) {
+                    let mut d = [V::splat(0.0); I];
+                    for (d, (at, step)) in d.iter_mut().zip(places) {
+                        *d = V::load(from.add(at + row * step + first));
                     }
+                    *half = F::Output::map(d);
                 }
-                let d = square::<Output, V, 6, 4>(d);
-                for (y, d) in d.iter().enumerate() {
-                    for (x, d) in d.iter().enumerate() {
-                        if y < rows && x < cols {
-                            d.store(to.add((y * width + x) * channels + first));
+                let bias = if bias.is_empty() { None } else { Some(V::load(bias.as_ptr().add(first))) };
+                for x in 0..cols {
+                    let mut d = [V::splat(0.0); I];
+                    for (d, half) in d.iter_mut().zip(&half) {
+                        *d = half[x];
+                    }
+                    for (y, d) in F::Output::map(d).into_iter().enumerate() {
+                        if y < rows {
+                            let at = (y * width + x) * channels + first;
+                            let residual = if residual.is_empty() { None } else { Some(V::load(residual.as_ptr().add(at))) };
+                            Ending::of(d, bias, residual, factor).store(to.add(at));
                         }
                     }
                 }
@@ -197,29 +322,51 @@ unsafe fn to_outputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, channels: u
 /// The processor has V's instruction set.
 #[inline(always)]
 unsafe fn from_outputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, channels: usize, g: &[f32], m: &mut [f32]) {
-    let (plane, width) = (plane(group.len(), channels), tiles.w);
-    tiles.check(&group, channels, m.len());
+    // SAFETY: as the caller promises.
+    unsafe {
+        match tiles.stride {
+            Stride::One => from_outputs_of::<V, One, 6>(tiles, group, channels, g, m),
+            Stride::Two => from_outputs_of::<V, Two, 9>(tiles, group, channels, g, m),
+        }
+    }
+}
+
+/// # Safety
+/// The processor has V's instruction set.
+#[inline(always)]
+unsafe fn from_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
+    tiles: Tiles,
+    group: Range<usize>,
+    channels: usize,
+    g: &[f32],
+    m: &mut [f32],
+) {
+    let (places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
     assert!(g.len() == tiles.pixels(channels), "{} outputs", g.len());
+    // SAFETY: as the caller promises.
+    let mut half = unsafe { [[V::splat(0.0); TILE]; I] };
     for (row, tile) in group.enumerate() {
         let (begin, rows, cols) = tiles.outputs(tiles.place(tile), channels);
         let from = g[begin..].as_ptr();
-        let to = m[row * channels..].as_mut_ptr();
+        let to = m.as_mut_ptr();
         let mut first = 0;
         while first < channels {
             // SAFETY: as in `to_outputs_in`.
             unsafe {
-                let mut d = [[V::splat(0.0); 4]; 4];
-                for (y, d) in d.iter_mut().enumerate() {
-                    for (x, d) in d.iter_mut().enumerate() {
+                for x in 0..TILE {
+                    let mut d = [V::splat(0.0); TILE];
+                    for (y, d) in d.iter_mut().enumerate() {
                         if y < rows && x < cols {
                             *d = V::load(from.add((y * width + x) * channels + first));
                         }
                     }
+                    for (half, d) in half.iter_mut().zip(F::OutputAdjoint::map(d)) {
+                        half[x] = d;
+                    }
                 }
-                let d = square::<OutputAdjoint, V, 4, 6>(d);
-                for (y, d) in d.iter().enumerate() {
-                    for (x, d) in d.iter().enumerate() {
-                        d.store(to.add((6 * y + x) * plane + first));
+                for (half, places) in half.iter().zip(&places) {
+                    for (d, (at, step)) in F::OutputAdjoint::map(*half).into_iter().zip(places) {
+                        d.store(to.add(at + row * step + first));
                     }
                 }
             }
@@ -228,19 +375,26 @@ unsafe fn from_outputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, channels:
     }
 }
 
-fn from_frame_portable(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
+fn from_inputs_portable(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
     // SAFETY: `Plain` asks for no instruction set.
-    unsafe { from_frame_in::<Plain>(tiles, group, a, v) }
+    unsafe { from_inputs_in::<Plain>(tiles, group, a, v) }
 }
 
-fn to_frame_portable(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [f32]) {
+fn to_inputs_portable(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [MaybeUninit<f32>]) {
     // SAFETY: as above.
-    unsafe { to_frame_in::<Plain>(tiles, group, v, a) }
+    unsafe { to_inputs_in::<Plain>(tiles, group, v, a) }
 }
 
-fn to_outputs_portable(tiles: Tiles, group: Range<usize>, channels: usize, m: &[f32], out: &mut [f32]) {
+fn to_outputs_portable(
+    tiles: Tiles,
+    group: Range<usize>,
+    channels: usize,
+    m: &[f32],
+    ending: Ending<'_>,
+    out: &mut [MaybeUninit<f32>],
+) {
     // SAFETY: as above.
-    unsafe { to_outputs_in::<Plain>(tiles, group, channels, m, out) }
+    unsafe { to_outputs_in::<Plain>(tiles, group, channels, m, ending, out) }
 }
 
 fn from_outputs_portable(tiles: Tiles, group: Range<usize>, channels: usize, g: &[f32], m: &mut [f32]) {

@@ -2,8 +2,8 @@
 //!
 //! Columns come in panels, and each panel holds its part of all 36 matrices: panels are transformed by different threads.
 
-use super::sides::{Filter, FilterAdjoint, square};
-use super::{POINTS, plane};
+use super::sides::{Filter, FilterAdjoint, halves, square};
+use super::{POINTS, Stride, plane};
 use crate::dispatch::Simd;
 use crate::matrix::lanes::{Lanes, Plain, panel_width, registers};
 use crate::matrix::pack::Panels;
@@ -33,6 +33,7 @@ pub(super) enum Pass {
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a> {
     simd: Simd,
+    stride: Stride,
     pass: Pass,
     data: &'a [f32],
     inner: usize,
@@ -42,16 +43,16 @@ pub(crate) struct Weights<'a> {
 impl<'a> Weights<'a> {
     /// For the forward pass, U_k `[c_in, c_out]`, from `weight` `[c_out, c_in, 3, 3]`; `space` has [`weights_len`] numbers. Large ones
     /// on several threads.
-    pub(crate) fn forward(simd: Simd, weight: &[f32], c_in: usize, c_out: usize, space: &'a mut [f32]) -> Self {
-        Self::filled(simd, Pass::Forward, Filters { weight, sides: [c_in, c_out], strides: [1, c_in] }, space)
+    pub(crate) fn forward(simd: Simd, stride: Stride, weight: &[f32], c_in: usize, c_out: usize, space: &'a mut [f32]) -> Self {
+        Self::filled(simd, stride, Pass::Forward, Filters { weight, sides: [c_in, c_out], steps: [1, c_in] }, space)
     }
 
     /// For the backward pass, U_kᵀ `[c_out, c_in]`, from the same.
-    pub(crate) fn backward(simd: Simd, weight: &[f32], c_in: usize, c_out: usize, space: &'a mut [f32]) -> Self {
-        Self::filled(simd, Pass::Backward, Filters { weight, sides: [c_out, c_in], strides: [c_in, 1] }, space)
+    pub(crate) fn backward(simd: Simd, stride: Stride, weight: &[f32], c_in: usize, c_out: usize, space: &'a mut [f32]) -> Self {
+        Self::filled(simd, stride, Pass::Backward, Filters { weight, sides: [c_out, c_in], steps: [c_in, 1] }, space)
     }
 
-    fn filled(simd: Simd, pass: Pass, filters: Filters<'_>, space: &'a mut [f32]) -> Self {
+    fn filled(simd: Simd, stride: Stride, pass: Pass, filters: Filters<'_>, space: &'a mut [f32]) -> Self {
         let [rows, cols] = filters.sides;
         assert!(filters.weight.len() == 9 * rows * cols, "{} weights of {rows}×{cols} filters", filters.weight.len());
         assert!(space.len() == weights_len(rows, cols), "{} numbers for weights {rows}×{cols}", space.len());
@@ -60,7 +61,7 @@ impl<'a> Weights<'a> {
         let size = POINTS * plane(inner, panel);
         let fill = |(i, into): (usize, &mut [f32])| {
             let first = i * panel;
-            transform(simd, filters, first, panel.min(width - first), into);
+            transform(simd, stride, filters, first, panel.min(width - first), into);
         };
         let used = &mut space[..POINTS * (inner * width + 16 * width.div_ceil(panel))];
         if shares(used.len(), PICOSECONDS) {
@@ -68,15 +69,16 @@ impl<'a> Weights<'a> {
         } else {
             used.chunks_mut(size).enumerate().for_each(fill);
         }
-        Self { simd, pass, data: space, inner, width }
+        Self { simd, stride, pass, data: space, inner, width }
     }
 
     /// Rows and columns of each matrix, multiples of 16.
     ///
     /// # Panics
-    /// If the weights are those of the other pass, or for another instruction set than `simd`.
-    pub(super) fn sides(&self, simd: Simd, pass: Pass) -> [usize; 2] {
-        assert!((simd, pass) == (self.simd, self.pass), "{:?} weights for {}, not {pass:?} for {simd}", self.pass, self.simd);
+    /// If the weights are those of the other pass or stride, or for another instruction set than `simd`.
+    pub(super) fn sides(&self, simd: Simd, stride: Stride, pass: Pass) -> [usize; 2] {
+        let (for_these, made) = ((simd, stride, pass), (self.simd, self.stride, self.pass));
+        assert!(for_these == made, "weights for {made:?}, not {for_these:?}");
         [self.inner, self.width]
     }
 
@@ -101,11 +103,11 @@ impl<'a> Weights<'a> {
 ///
 /// # Panics
 /// If the shapes differ.
-pub(crate) fn weight_gradient(simd: Simd, du: &[f32], c_in: usize, c_out: usize, gw: &mut [f32]) {
+pub(crate) fn weight_gradient(simd: Simd, stride: Stride, du: &[f32], c_in: usize, c_out: usize, gw: &mut [f32]) {
     let [inner, width] = [c_in, c_out].map(|n| n.next_multiple_of(16));
     assert!(du.len() == POINTS * inner * width && gw.len() == 9 * c_in * c_out, "{} of {c_out}×{c_in} filters", gw.len());
     let size = 16 * 9 * c_in;
-    let fill = |(i, gw): (usize, &mut [f32])| sixteen_gradients(simd, du, 16 * i, width, c_in, gw);
+    let fill = |(i, gw): (usize, &mut [f32])| sixteen_gradients(simd, stride, du, 16 * i, width, c_in, gw);
     if shares(du.len(), PICOSECONDS) {
         gw.par_chunks_mut(size).enumerate().for_each(fill);
     } else {
@@ -113,33 +115,33 @@ pub(crate) fn weight_gradient(simd: Simd, du: &[f32], c_in: usize, c_out: usize,
     }
 }
 
-/// A matrix of filters: (i, j), i < `sides[0]` and j < `sides[1]`, is `weight[9·(i·strides[0] + j·strides[1])..][..9]`.
+/// A matrix of filters: (i, j), i < `sides[0]` and j < `sides[1]`, is `weight[9·(i·steps[0] + j·steps[1])..][..9]`.
 #[derive(Clone, Copy)]
 struct Filters<'a> {
     weight: &'a [f32],
     sides: [usize; 2],
-    strides: [usize; 2],
+    steps: [usize; 2],
 }
 
 impl<'a> Filters<'a> {
     #[inline(always)]
     fn filter(&self, i: usize, j: usize) -> &'a [f32] {
-        &self.weight[9 * (i * self.strides[0] + j * self.strides[1])..][..9]
+        &self.weight[9 * (i * self.steps[0] + j * self.steps[1])..][..9]
     }
 }
 
 registers! {
     /// The panel of `cols` columns from `first` on, of all 36 matrices.
-    fn transform(filters: Filters<'_>, first: usize, cols: usize, into: &mut [f32]) = transform_in, or transform_portable;
+    fn transform(stride: Stride, filters: Filters<'_>, first: usize, cols: usize, into: &mut [f32]) = transform_in, or transform_portable;
 
     /// Up to sixteen output channels of the gradient, from o on, as many as `gw` `[some, c_in, 3, 3]` has.
-    fn sixteen_gradients(du: &[f32], o: usize, width: usize, c_in: usize, gw: &mut [f32]) = gradients_in, or gradients_portable;
+    fn sixteen_gradients(stride: Stride, du: &[f32], o: usize, width: usize, c_in: usize, gw: &mut [f32]) = gradients_in, or gradients_portable;
 }
 
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn transform_in<V: Lanes>(filters: Filters<'_>, first: usize, cols: usize, into: &mut [f32]) {
+unsafe fn transform_in<V: Lanes>(stride: Stride, filters: Filters<'_>, first: usize, cols: usize, into: &mut [f32]) {
     let inner = filters.sides[0].next_multiple_of(16);
     let plane = plane(inner, cols);
     assert!(into.len() == POINTS * plane && cols.is_multiple_of(16), "{} for {inner}×{cols}", into.len());
@@ -165,7 +167,10 @@ unsafe fn transform_in<V: Lanes>(filters: Filters<'_>, first: usize, cols: usize
                     for (k, g) in g.iter().enumerate() {
                         x[k / 3][k % 3] = V::load(g.as_ptr().add(lane));
                     }
-                    let u = square::<Filter, V, 3, 6>(x);
+                    let u = match stride {
+                        Stride::One => square::<Filter, V, 3, 6>(x),
+                        Stride::Two => square::<halves::Filter, V, 3, 6>(x),
+                    };
                     for (y, u) in u.iter().enumerate() {
                         for (x, u) in u.iter().enumerate() {
                             u.store(to.add((6 * y + x) * plane + lane));
@@ -181,7 +186,7 @@ unsafe fn transform_in<V: Lanes>(filters: Filters<'_>, first: usize, cols: usize
 /// # Safety
 /// The processor has V's instruction set.
 #[inline(always)]
-unsafe fn gradients_in<V: Lanes>(du: &[f32], o: usize, width: usize, c_in: usize, gw: &mut [f32]) {
+unsafe fn gradients_in<V: Lanes>(stride: Stride, du: &[f32], o: usize, width: usize, c_in: usize, gw: &mut [f32]) {
     let (each, inner) = (9 * c_in, c_in.next_multiple_of(16));
     assert!(du.len() == POINTS * inner * width && o + 16 <= width, "{} for {inner}×{width}", du.len());
     for i in 0..c_in {
@@ -197,7 +202,10 @@ unsafe fn gradients_in<V: Lanes>(du: &[f32], o: usize, width: usize, c_in: usize
                         *u = V::load(from.add((6 * y + x) * inner * width + lane));
                     }
                 }
-                let x = square::<FilterAdjoint, V, 6, 3>(u);
+                let x = match stride {
+                    Stride::One => square::<FilterAdjoint, V, 6, 3>(u),
+                    Stride::Two => square::<halves::FilterAdjoint, V, 6, 3>(u),
+                };
                 for (k, g) in g.iter_mut().enumerate() {
                     x[k / 3][k % 3].store(g.as_mut_ptr().add(lane));
                 }
@@ -212,12 +220,12 @@ unsafe fn gradients_in<V: Lanes>(du: &[f32], o: usize, width: usize, c_in: usize
     }
 }
 
-fn transform_portable(filters: Filters<'_>, first: usize, cols: usize, into: &mut [f32]) {
+fn transform_portable(stride: Stride, filters: Filters<'_>, first: usize, cols: usize, into: &mut [f32]) {
     // SAFETY: `Plain` asks for no instruction set.
-    unsafe { transform_in::<Plain>(filters, first, cols, into) }
+    unsafe { transform_in::<Plain>(stride, filters, first, cols, into) }
 }
 
-fn gradients_portable(du: &[f32], o: usize, width: usize, c_in: usize, gw: &mut [f32]) {
+fn gradients_portable(stride: Stride, du: &[f32], o: usize, width: usize, c_in: usize, gw: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { gradients_in::<Plain>(du, o, width, c_in, gw) }
+    unsafe { gradients_in::<Plain>(stride, du, o, width, c_in, gw) }
 }
