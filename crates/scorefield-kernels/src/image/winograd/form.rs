@@ -54,7 +54,7 @@ impl Stride {
     pub(super) const fn group(self) -> usize {
         match self {
             Self::One => 64,
-            Self::Two => 32,
+            Self::Two => 16,
         }
     }
 
@@ -119,7 +119,7 @@ pub(super) struct Planes {
 impl Planes {
     /// Numbers of all.
     pub(super) const fn len(self) -> usize {
-        self.start(36)
+        self.start(35) + super::plane(self.rows(35), self.channels)
     }
 
     /// Rows of matrix k.
@@ -130,12 +130,11 @@ impl Planes {
     /// Where matrix k begins: a cache line after the one before, since at powers of two all would compete for the same few lines of the
     /// first cache.
     pub(super) const fn start(self, k: usize) -> usize {
-        let (mut at, mut before) = (0, 0);
-        while before < k {
-            at += super::plane(self.rows(before), self.channels);
-            before += 1;
-        }
-        at
+        let Self { stride, tiles, channels } = self;
+        let (down, across) = (k / 6, k % 6);
+        // Of six matrices, of which only the last may have more rows; in the last six all have.
+        let six = 5 * super::plane(tiles, channels) + super::plane(tiles * stride.share(5), channels);
+        down * six + across * super::plane(tiles * stride.share(down), channels)
     }
 
     /// Where the factors of the first tile lie, and how far on those of the next.

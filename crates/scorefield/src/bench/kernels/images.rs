@@ -31,7 +31,10 @@ pub(super) fn rows() -> Vec<Row> {
         rows.extend(convolution(names, 64, layer(side, 64, 64, 3, 1), Before::NormSilu));
     }
     rows.extend(convolution(["1×1", "1×1 backward"], 64, layer(32, 64, 32, 1, 1), Before::Nothing));
-    rows.extend(convolution(["3×3 by 2", "3×3 by 2 backward"], 64, layer(32, 32, 32, 3, 2), Before::Nothing));
+    // Those of the two networks that `bench --only unet` trains.
+    for (n, side, channels) in [(64, 32, 32), (64, 16, 64), (32, 32, 64), (32, 16, 128)] {
+        rows.extend(convolution(["3×3 by 2", "3×3 by 2 backward"], n, layer(side, channels, channels, 3, 2), Before::Nothing));
+    }
     for [n, side, channels] in [[64, 32, 32], [64, 16, 64]] {
         rows.extend(normalised(["norm", "norm backward"], n, side, channels, None));
         rows.extend(normalised(["norm, silu", "norm, silu backward"], n, side, channels, Some(Activation::Silu)));
