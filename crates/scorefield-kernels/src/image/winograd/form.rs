@@ -137,18 +137,36 @@ impl Planes {
         down * six + across * super::plane(tiles * stride.share(down), channels)
     }
 
-    /// Where the factors of the first tile lie, and how far on those of the next.
+    /// Where the factors of the first tile lie.
     #[inline(always)]
-    pub(super) fn places<const I: usize>(self) -> [[(usize, usize); I]; I] {
+    pub(super) fn places<const I: usize>(self) -> Places<I> {
         let Self { stride, channels, .. } = self;
-        std::array::from_fn(|y| {
-            std::array::from_fn(|x| {
+        let (mut first, mut step) = ([[0; I]; I], [[0; I]; I]);
+        for y in 0..I {
+            for x in 0..I {
                 let (down, across) = (y.min(5), x.min(5));
                 let share = stride.share(across);
-                let (first, step) = ((y - down) * share + x - across, stride.share(down) * share);
-                (self.start(6 * down + across) + first * channels, step * channels)
-            })
-        })
+                first[y][x] = self.start(6 * down + across) + ((y - down) * share + x - across) * channels;
+                step[y][x] = stride.share(down) * share * channels;
+            }
+        }
+        Places { first, step }
+    }
+}
+
+/// Where the channels of each factor of a tile begin.
+pub(super) struct Places<const I: usize> {
+    pub(super) first: [[usize; I]; I],
+    step: [[usize; I]; I],
+}
+
+impl<const I: usize> Places<I> {
+    /// Those of the next tile.
+    #[inline(always)]
+    pub(super) fn next(&mut self) {
+        for (first, step) in self.first.as_flattened_mut().iter_mut().zip(self.step.as_flattened()) {
+            *first += step;
+        }
     }
 }
 
@@ -160,11 +178,16 @@ mod tests {
     fn every_factor_has_a_row_of_its_own() {
         for (stride, tiles, channels) in [(Stride::One, 5, 16), (Stride::Two, 5, 32), (Stride::Two, 1, 16)] {
             let planes = Planes { stride, tiles, channels };
-            let places: Vec<_> = match stride {
-                Stride::One => planes.places::<6>().as_flattened().to_vec(),
-                Stride::Two => planes.places::<9>().as_flattened().to_vec(),
-            };
-            let mut rows: Vec<usize> = places.iter().flat_map(|&(at, step)| (0..tiles).map(move |i| at + i * step)).collect();
+            let (mut six, mut nine) = (planes.places::<6>(), planes.places::<9>());
+            let mut rows = Vec::new();
+            for _ in 0..tiles {
+                rows.extend(match stride {
+                    Stride::One => six.first.as_flattened(),
+                    Stride::Two => nine.first.as_flattened(),
+                });
+                six.next();
+                nine.next();
+            }
             rows.sort_unstable();
             let begins = (0..36).flat_map(|k| (0..planes.rows(k)).map(move |i| planes.start(k) + i * channels));
             assert_eq!(rows, begins.collect::<Vec<_>>(), "{planes:?}");

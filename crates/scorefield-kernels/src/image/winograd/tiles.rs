@@ -126,47 +126,61 @@ unsafe fn from_inputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, a: &[f32],
 #[inline(always)]
 unsafe fn from_inputs_of<V: Lanes, F: Form<I>, const I: usize>(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
     let Frame { width, channels, .. } = tiles.frame;
-    let places = tiles.planes(&group, channels, v.len()).places::<I>();
+    let mut places = tiles.planes(&group, channels, v.len()).places::<I>();
     assert!(a.len() == tiles.frame.len(), "images of {}", a.len());
     // SAFETY: as the caller promises.
     let mut half = unsafe { [[V::splat(0.0); I]; I] };
-    for (row, tile) in group.enumerate() {
+    for tile in group {
         let (begin, rows, cols) = tiles.inputs(tiles.place(tile));
         let from = a.as_ptr().wrapping_add(begin);
         let to = v.as_mut_ptr();
+        let whole = (&rows, &cols) == (&(0..I), &(0..I));
         let mut first = 0;
         while first < channels {
-            // SAFETY: `rows` and `cols` of each tile are inside its image; v holds the planes of the group, in which each place of each
-            // tile is the first of `channels` numbers; 16 and so the register's width divides the channels.
+            let pixel = |y: usize, x: usize| from.wrapping_add((y * width + x) * channels + first);
+            // SAFETY: `rows` and `cols` of each tile are inside its image, if not the whole tile is; v holds the planes of the group, in
+            // which each place of each tile is the first of `channels` numbers; 16 and so the register's width divides the channels.
             unsafe {
-                for x in 0..I {
-                    let mut d = [V::splat(0.0); I];
-                    for (y, d) in d.iter_mut().enumerate() {
-                        if rows.contains(&y) && cols.contains(&x) {
-                            *d = V::load(from.wrapping_add((y * width + x) * channels + first));
-                        }
-                    }
-                    for (half, d) in half[..F::MIXED].iter_mut().zip(F::Input::map(d)) {
-                        half[x] = d;
-                    }
+                if whole {
+                    inputs::<V, F, I>(|y, x| V::load(pixel(y, x)), &mut half);
+                } else {
+                    let inside = |y, x| rows.contains(&y) && cols.contains(&x);
+                    inputs::<V, F, I>(|y, x| if inside(y, x) { V::load(pixel(y, x)) } else { V::splat(0.0) }, &mut half);
                 }
-                for (i, half) in half[F::MIXED..].iter_mut().enumerate() {
-                    let y = 2 * i + 1;
-                    for (x, half) in half.iter_mut().enumerate() {
-                        *half = if rows.contains(&y) && cols.contains(&x) {
-                            V::load(from.wrapping_add((y * width + x) * channels + first))
-                        } else {
-                            V::splat(0.0)
-                        };
-                    }
-                }
-                for (half, places) in half.iter().zip(&places) {
-                    for (d, (at, step)) in F::Input::map(*half).into_iter().zip(places) {
-                        d.store(to.add(at + row * step + first));
+                for (half, places) in half.iter().zip(&places.first) {
+                    for (d, at) in F::Input::map(*half).into_iter().zip(places) {
+                        d.store(to.add(at + first));
                     }
                 }
             }
             first += V::WIDTH;
+        }
+        places.next();
+    }
+}
+
+/// Bᵀ d, where `pixel(y, x)` are the registers of d.
+///
+/// # Safety
+/// The processor has V's instruction set.
+#[inline(always)]
+unsafe fn inputs<V: Lanes, F: Form<I>, const I: usize>(pixel: impl Fn(usize, usize) -> V, half: &mut [[V; I]; I]) {
+    let (mixed, taken) = half.split_at_mut(F::MIXED);
+    // SAFETY: as the caller promises.
+    unsafe {
+        for x in 0..I {
+            let mut d = [V::splat(0.0); I];
+            for (y, d) in d.iter_mut().enumerate() {
+                *d = pixel(y, x);
+            }
+            for (half, d) in mixed.iter_mut().zip(F::Input::map(d)) {
+                half[x] = d;
+            }
+        }
+    }
+    for (i, half) in taken.iter_mut().enumerate() {
+        for (x, half) in half.iter_mut().enumerate() {
+            *half = pixel(2 * i + 1, x);
         }
     }
 }
@@ -194,12 +208,12 @@ unsafe fn to_inputs_of<V: Lanes, F: Form<I>, const I: usize>(
     a: &mut [MaybeUninit<f32>],
 ) {
     let Frame { width, channels, .. } = tiles.frame;
-    let places = tiles.planes(&group, channels, v.len()).places::<I>();
+    let mut places = tiles.planes(&group, channels, v.len()).places::<I>();
     assert!(a.len() == tiles.frame.len(), "images of {}", a.len());
     let common = F::STRIDE.common();
     // SAFETY: as the caller promises.
     let mut half = unsafe { [[V::splat(0.0); I]; I] };
-    for (row, tile) in group.enumerate() {
+    for tile in group {
         let at = tiles.place(tile);
         let from = v.as_ptr();
         let (begin, rows, cols) = tiles.inputs(at);
@@ -208,10 +222,10 @@ unsafe fn to_inputs_of<V: Lanes, F: Form<I>, const I: usize>(
         while first < channels {
             // SAFETY: as in `from_inputs_in`.
             unsafe {
-                for (half, places) in half.iter_mut().zip(&places) {
+                for (half, places) in half.iter_mut().zip(&places.first) {
                     let mut d = [V::splat(0.0); I];
-                    for (d, (at, step)) in d.iter_mut().zip(places) {
-                        *d = V::load(from.add(at + row * step + first));
+                    for (d, at) in d.iter_mut().zip(places) {
+                        *d = V::load(from.add(at + first));
                     }
                     *half = F::InputAdjoint::map(d);
                 }
@@ -233,6 +247,7 @@ unsafe fn to_inputs_of<V: Lanes, F: Form<I>, const I: usize>(
             }
             first += V::WIDTH;
         }
+        places.next();
     }
 }
 
@@ -267,7 +282,7 @@ unsafe fn to_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
     ending: Ending<'_>,
     out: &mut [MaybeUninit<f32>],
 ) {
-    let (places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
+    let (mut places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
     let Ending { bias, residual, factor } = ending;
     let each = |given: &[f32], all: usize| given.is_empty() || given.len() == channels || given.len() == all;
     assert!(
@@ -279,7 +294,7 @@ unsafe fn to_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
     assert!(residual.is_empty() || residual.len() == out.len(), "{} outputs, {}", out.len(), residual.len());
     // SAFETY: as the caller promises.
     let (mut half, factor) = unsafe { ([[V::splat(0.0); TILE]; I], V::splat(factor)) };
-    for (row, tile) in group.enumerate() {
+    for tile in group {
         let at = tiles.place(tile);
         let (begin, rows, cols) = tiles.outputs(at, channels);
         let from = m.as_ptr();
@@ -291,21 +306,21 @@ unsafe fn to_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
             // SAFETY: m holds the planes of the group, as above; `rows` × `cols` pixels from the beginning of the tile on are inside
             // the image, and the residual is of its size or empty; a bias has all channels; the register's width divides them.
             unsafe {
-                for (half, places) in half.iter_mut().zip(&places) {
+                for (half, places) in half.iter_mut().zip(&places.first) {
                     let mut d = [V::splat(0.0); I];
-                    for (d, (at, step)) in d.iter_mut().zip(places) {
-                        *d = V::load(from.add(at + row * step + first));
+                    for (d, at) in d.iter_mut().zip(places) {
+                        *d = V::load(from.add(at + first));
                     }
                     *half = F::Output::map(d);
                 }
                 let bias = if bias.is_empty() { None } else { Some(V::load(bias.as_ptr().add(first))) };
-                for x in 0..cols {
+                for x in 0..TILE {
                     let mut d = [V::splat(0.0); I];
                     for (d, half) in d.iter_mut().zip(&half) {
                         *d = half[x];
                     }
                     for (y, d) in F::Output::map(d).into_iter().enumerate() {
-                        if y < rows {
+                        if y < rows && x < cols {
                             let at = (y * width + x) * channels + first;
                             let residual = if residual.is_empty() { None } else { Some(V::load(residual.as_ptr().add(at))) };
                             Ending::of(d, bias, residual, factor).store(to.add(at));
@@ -315,6 +330,7 @@ unsafe fn to_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
             }
             first += V::WIDTH;
         }
+        places.next();
     }
 }
 
@@ -341,11 +357,11 @@ unsafe fn from_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
     g: &[f32],
     m: &mut [f32],
 ) {
-    let (places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
+    let (mut places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
     assert!(g.len() == tiles.pixels(channels), "{} outputs", g.len());
     // SAFETY: as the caller promises.
     let mut half = unsafe { [[V::splat(0.0); TILE]; I] };
-    for (row, tile) in group.enumerate() {
+    for tile in group {
         let (begin, rows, cols) = tiles.outputs(tiles.place(tile), channels);
         let from = g[begin..].as_ptr();
         let to = m.as_mut_ptr();
@@ -364,14 +380,15 @@ unsafe fn from_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
                         half[x] = d;
                     }
                 }
-                for (half, places) in half.iter().zip(&places) {
-                    for (d, (at, step)) in F::OutputAdjoint::map(*half).into_iter().zip(places) {
-                        d.store(to.add(at + row * step + first));
+                for (half, places) in half.iter().zip(&places.first) {
+                    for (d, at) in F::OutputAdjoint::map(*half).into_iter().zip(places) {
+                        d.store(to.add(at + first));
                     }
                 }
             }
             first += V::WIDTH;
         }
+        places.next();
     }
 }
 
