@@ -1,4 +1,4 @@
-//! Which way a convolution is computed, behind one face: frames in, sums out.
+//! Which way a convolution is computed, behind one face: blocks of images in, blocks of outputs out.
 //!
 //! Winograd's way takes a quarter of the multiplications of 3×3 filters, or of stride 2 little more than half, and pays where both numbers
 //! of channels are large enough that its transforms cost little beside the products. All else goes the direct way.
@@ -125,7 +125,7 @@ impl Convolution {
         entry.is_nothing() && !self.rounds() && frame.channels == layer.channels && frame.len() == images * layer.image()
     }
 
-    /// Whether the gradient by a is that by x, number for number.
+    /// Whether the gradient by a is that by x, number for number, with no channels past the layer's own.
     pub(super) fn writes(&self, entry: Entry) -> bool {
         let place = self.input_place(1);
         entry.is_nothing() && place.frame.len() == self.layer().image()
@@ -249,7 +249,8 @@ impl Convolution {
         whole && (matches!(self, Winograd(..)) || ending.residual.is_empty() && ending.factor == 1.0)
     }
 
-    /// All of `y` `[images, h', w', c_out]` = `ending` of W ∗ `a`. Meanwhile `next` is fetched. `space` is of [`space_len`](Self::space_len).
+    /// All of `y` `[images, h', w', c_out]` = `ending` of W ∗ `a`. Winograd's way fetches `next` meanwhile. `space` is of
+    /// [`space_len`](Self::space_len).
     #[allow(clippy::too_many_arguments, reason = "shapes, two inputs, two outputs")]
     pub(super) fn forward(
         &self,
@@ -261,6 +262,7 @@ impl Convolution {
         space: &mut [f32],
         y: &mut [MaybeUninit<f32>],
     ) {
+        assert!(y.len() == images * self.layer().result(), "{} numbers for {images} of {:?}", y.len(), self.layer());
         let run = |ending: Ending<'_>, to: &mut _| match (*self, packed) {
             (Self::Direct(direct), Packed::Direct(packed)) => direct.forward(images, a, packed, ending.bias, to),
             (Winograd(simd, stride, layer), Packed::Winograd(weights)) => {
@@ -276,8 +278,8 @@ impl Convolution {
         ending.leave(self.simd(), images, space, self.wide(), y, self.layer().outputs);
     }
 
-    /// From the gradient `g` by the sums: that by a to all of `da`, if wanted, and what the block gives to that by the weights is added to
-    /// `sum`.
+    /// From the gradient `g` by the sums: that by a to all channels of `da`, in its [`input_place`](Self::input_place), if wanted, and what the
+    /// block gives to that by the weights is added to `sum`. Channels there are past the layer's own may be left as they are.
     pub(super) fn backward(
         &self,
         images: usize,
@@ -287,6 +289,8 @@ impl Convolution {
         da: Option<&mut [MaybeUninit<f32>]>,
         sum: &mut [f32],
     ) {
+        let whole = self.input_place(images).frame.len();
+        assert!(da.as_ref().is_none_or(|da| da.len() == whole), "{images} of {:?}, not {whole} numbers", self.layer());
         match (*self, transpose) {
             (Self::Direct(direct), Packed::Direct(transpose)) => {
                 direct.accumulate(images, a, g, sum);

@@ -111,7 +111,7 @@ pub(super) fn transform(simd: Simd, entry: Entry, affine: &Affine, x: &[f32], ne
 
 /// The same numbers, to be written over.
 pub(super) fn as_unwritten(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: the layouts are the same, and all that is done with it, here, in `chain` and in `normalise`, is to have numbers written.
+    // SAFETY: the layouts are the same, and what is done with it, in all of `image`, is to write numbers, and to read those written.
     unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
 }
 

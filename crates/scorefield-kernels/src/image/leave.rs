@@ -38,6 +38,7 @@ impl Ending<'_> {
     /// Writes all of `y`, `images` of `outputs` channels, from `out` with `wide` ≥ c_out numbers a pixel.
     pub(super) fn leave(self, simd: Simd, images: usize, out: &[f32], wide: usize, y: &mut [MaybeUninit<f32>], outputs: usize) {
         let Self { bias, residual, factor } = self;
+        assert!(images > 0 && out.len() / wide == y.len() / outputs, "{} sums for {}", out.len(), y.len());
         let (sums, size) = (out.chunks_exact(out.len() / images), y.len() / images);
         for (i, (y, out)) in y.chunks_exact_mut(size).zip(sums).enumerate() {
             let residual = if residual.is_empty() { residual } else { &residual[i * size..][..size] };

@@ -38,7 +38,7 @@ pub fn multiplies_bf16() -> bool {
 /// Multiply-adds from which on a pass is shared among threads: some ten microseconds.
 const SHARED: usize = 1 << 20;
 
-/// A block of images inside frames of zeros, `[images, height, width, channels]`: what a convolution reads, and what its backward pass
+/// A block of images, for the direct way inside frames of zeros, `[images, height, width, channels]`: what a convolution reads, and what its backward pass
 /// writes gradients by its input to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {

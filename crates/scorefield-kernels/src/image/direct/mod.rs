@@ -197,6 +197,7 @@ impl Direct {
             return self.with_pairs(a, |a| self.product_in_pairs(dots, extent, taps, a, walk, packed, width, bias, out, into));
         }
         if self.few_outputs() {
+            assert!(bias.is_empty(), "few outputs and a bias");
             return few::convolve(self.simd, extent, taps, a, walk, packed, self.layer.outputs, out, into);
         }
         let panels = Panels::new(self.simd, packed, taps.len(), width);

@@ -69,18 +69,22 @@ pub(super) fn join([mut images, mut height, mut width]: Extent, walks: [Walk; 2]
     [images, height, width]
 }
 
-/// Parts of about so many pixels, in order: rows of one image, or some pixels of one row.
+/// Parts of about so many pixels, in order: some images, some rows of one, or some pixels of one row.
 pub(super) fn strips(
     [images, height, width]: Extent,
     pixels: usize,
     walks: [Walk; 2],
 ) -> impl Iterator<Item = (Extent, [Walk; 2])> {
-    let (down, across) = ((pixels / width.max(1)).max(1), pixels.min(width).max(1));
+    // A row may be somewhat longer than asked for, and is not cut for that.
+    let across = if width < 2 * pixels { width.max(1) } else { pixels.max(1) };
+    let down = pixels.div_ceil(across).clamp(1, height.max(1));
+    let some = if across == width && down == height { pixels.div_ceil((width * height).max(1)).max(1) } else { 1 };
     let starts = (0..images)
+        .step_by(some)
         .flat_map(move |i| (0..height).step_by(down).flat_map(move |y| (0..width).step_by(across).map(move |x| (i, y, x))));
     starts.map(move |(i, y, x)| {
         let part = walks.map(|walk| Walk { first: walk.at(i, y) + x * walk.pixel, ..walk });
-        ([1, down.min(height - y), across.min(width - x)], part)
+        ([some.min(images - i), down.min(height - y), across.min(width - x)], part)
     })
 }
 
@@ -90,14 +94,22 @@ mod tests {
 
     #[test]
     fn strips_are_all_pixels_in_order() {
-        for (extent, pixels) in
-            [([2, 5, 7], 1), ([2, 5, 7], 3), ([2, 5, 7], 7), ([2, 5, 7], 16), ([1, 1, 70], 32), ([3, 4, 5], 1000)]
-        {
+        for (extent, pixels) in [
+            ([2, 5, 7], 1),
+            ([2, 5, 7], 3),
+            ([2, 5, 7], 7),
+            ([2, 5, 7], 16),
+            ([1, 1, 70], 32),
+            ([3, 4, 5], 1000),
+            ([9, 2, 2], 10),
+        ] {
             let walk = Walk { first: 3, image: 1000, row: 100, pixel: 10 };
             let places = |[images, height, width]: Extent, walk: Walk| {
                 let rows = (0..images).flat_map(move |i| (0..height).map(move |y| walk.at(i, y)));
                 rows.flat_map(move |at| (0..width).map(move |x| at + x * walk.pixel))
             };
+            let most = strips(extent, pixels, [walk, walk]).map(|(extent, _)| extent.iter().product::<usize>()).max();
+            assert!(most < Some(2 * pixels + extent[2]), "{extent:?} by {pixels}: {most:?}");
             let parts = strips(extent, pixels, [walk, walk]).flat_map(|(extent, [walk, _])| places(extent, walk));
             assert!(parts.eq(places(extent, walk)), "{extent:?} by {pixels}");
         }

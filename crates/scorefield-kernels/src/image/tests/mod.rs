@@ -9,6 +9,7 @@ use super::forward::forward_by;
 use super::normalise::{backward_by as normalise_backward_by, normalise_by};
 use super::*;
 use crate::dispatch::{Simd, available};
+use crate::image::winograd::Stride;
 use crate::matrix::tests::units_apart;
 use crate::philox::tests::normals;
 use proptest::prelude::*;
@@ -263,10 +264,38 @@ fn large(channels: usize, outputs: usize, kernel: usize, stride: usize) -> Case 
     Case::new(layer, 21, [For::All, For::Each, For::All], true, 5)
 }
 
-/// Both ways of convolution, tiles of all kinds, and weights so many that there are fewer parts.
-fn all_large() -> [Case; 6] {
-    let shapes = [(8, 20, 3, 1), (24, 20, 3, 1), (24, 20, 3, 2), (32, 40, 1, 1), (32, 3, 3, 1), (96, 96, 3, 1)];
-    shapes.map(|(channels, outputs, kernel, stride)| large(channels, outputs, kernel, stride))
+/// All ways of convolution, tiles of all kinds, and weights so many that there are fewer parts.
+fn all_large() -> Vec<Case> {
+    let shapes = [(8, 20, 3, 1), (24, 20, 3, 1), (24, 20, 3, 2), (32, 40, 3, 2), (32, 40, 1, 1), (32, 3, 3, 1), (96, 96, 3, 1)];
+    let normed = shapes.map(|(channels, outputs, kernel, stride)| large(channels, outputs, kernel, stride));
+    normed.into_iter().chain(large_and_bare()).collect()
+}
+
+/// Layers that read and write where numbers lie, in blocks of several images, the last one smaller.
+fn large_and_bare() -> Vec<Case> {
+    let shapes =
+        [(1, 1, 1.0, false), (1, 2, 1.0, true), (3, 1, 1.0, true), (3, 2, 0.75, true), (3, 2, 1.0, false), (3, 1, 0.5, false)];
+    let case = |(kernel, stride, factor, residual)| {
+        let (norm, activation, size) = (None, None, Size::Same);
+        let layer = Layer { height: 14, width: 14, norm, activation, size, factor, ..large(32, 48, kernel, stride).layer };
+        Case::new(layer, 23, [For::Nothing, For::Nothing, For::Each], residual, 7)
+    };
+    shapes.map(case).into()
+}
+
+#[test]
+fn blocks_of_several_images_read_and_written_where_they_lie_are_the_formula() {
+    for case in large_and_bare() {
+        for (_, way) in case.ways() {
+            let images = way.images(case.n);
+            assert!(images > 1 && !case.n.is_multiple_of(images), "{way:?}: blocks of {images}");
+        }
+        case.check_forward();
+        case.check_backward();
+    }
+    let stride_two = |layer: Layer| matches!(Convolution::new(Simd::PORTABLE, layer), Convolution::Winograd(_, Stride::Two, _));
+    assert!(large_and_bare().iter().any(|case| stride_two(case.layer)));
+    assert!(stride_two(large(32, 40, 3, 2).layer));
 }
 
 #[test]
@@ -295,13 +324,15 @@ fn an_images_result_does_not_depend_on_the_others() {
         let (size, result) = (case.layer.image(), case.layer.result());
         for n in [1, 5] {
             let [x, scale, offset, weight, bias, residual] = &case.numbers;
+            let some =
+                |given: &[f32], each: usize| if given.len() == case.n * each { each..(1 + n) * each } else { 0..given.len() };
             let inputs = Inputs {
                 x: &x[size..][..n * size],
-                scale,
-                offset: &offset[case.layer.channels..][..n * case.layer.channels],
+                scale: &scale[some(scale, case.layer.channels)],
+                offset: &offset[some(offset, case.layer.channels)],
                 weight,
-                bias,
-                residual: &residual[result..][..n * result],
+                bias: &bias[some(bias, case.layer.outputs)],
+                residual: &residual[some(residual, result)],
             };
             assert_eq!(forward(&case.layer, n, &inputs), all[result..][..n * result], "{n} images");
         }

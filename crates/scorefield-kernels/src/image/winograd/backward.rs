@@ -2,7 +2,7 @@
 
 use super::POINTS;
 use super::form::{Planes, Stride};
-use super::tiles::{Tiles, from_inputs, from_outputs, to_inputs};
+use super::tiles::{Overlapping, Tiles, from_inputs, from_outputs};
 use super::weights::{Pass, Weights};
 use crate::dispatch::Simd;
 use crate::image::Frame;
@@ -28,13 +28,14 @@ pub(crate) fn backward(
     a: &[f32],
     g: &[f32],
     weights: Weights<'_>,
-    mut da: Option<&mut [MaybeUninit<f32>]>,
+    da: Option<&mut [MaybeUninit<f32>]>,
     du: &mut [f32],
 ) {
     let tiles = Tiles::new(stride, frame, before, h, w);
     let [c_out, c_in] = weights.sides(simd, stride, Pass::Backward);
     assert!(frame.channels == c_in, "weights for {c_in} channels, not {}", frame.channels);
     assert!(du.len() == POINTS * c_in * c_out, "gradient of {} for {c_in}×{c_out}", du.len());
+    let mut da = da.map(|da| Overlapping::new(simd, tiles, da));
     let most = stride.group().min(tiles.count());
     let planes = |tiles, channels| Planes { stride, tiles, channels };
     scratch::with([planes(most, c_in).len(), planes(most, c_out).len(), c_in], |[v, m, zeros]| {
@@ -56,8 +57,8 @@ pub(crate) fn backward(
                 }
             }
             first = some.end;
-            if let Some(da) = da.as_deref_mut() {
-                to_inputs(simd, tiles, some, v, da);
+            if let Some(da) = &mut da {
+                da.add(some, v);
             }
         }
     });

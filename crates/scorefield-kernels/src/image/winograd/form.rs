@@ -51,6 +51,7 @@ impl Stride {
 
     /// Tiles at a time. A matrix of weights with its factors and products stays in a core's own cache up to a few hundred channels, and
     /// each group reads all weights, and in the backward pass reads and writes all their gradients: fewer tiles only read them more often.
+    /// Of stride 2 a tile has more than twice the factors.
     pub(super) const fn group(self) -> usize {
         match self {
             Self::One => 64,

@@ -3,6 +3,7 @@
 use super::TILE;
 use super::form::{Form, One, Planes, Stride, Two};
 use super::sides::Side;
+use crate::dispatch::Simd;
 use crate::image::Frame;
 use crate::image::layer::of_image;
 use crate::image::leave::Ending;
@@ -83,7 +84,11 @@ impl Tiles {
     }
 
     /// Where the factors of a group lie in so many numbers.
-    fn planes(&self, group: &Range<usize>, channels: usize, matrices: usize) -> Planes {
+    ///
+    /// # Panics
+    /// If F is not the form of this stride, or there are not so many tiles or numbers.
+    fn planes<F: Form<I>, const I: usize>(&self, group: &Range<usize>, channels: usize, matrices: usize) -> Planes {
+        assert!(F::STRIDE == self.stride, "tiles of {:?}", self.stride);
         let planes = Planes { stride: self.stride, tiles: group.len(), channels };
         let fits = group.end <= self.count() && channels.is_multiple_of(16) && matrices >= planes.len();
         assert!(fits, "tiles {group:?} of {}, {channels} channels, in {matrices}", self.count());
@@ -91,12 +96,38 @@ impl Tiles {
     }
 }
 
+/// Images that groups of tiles are added up in, one after the other: where two tiles overlap, the first one has written.
+pub(super) struct Overlapping<'a> {
+    simd: Simd,
+    tiles: Tiles,
+    images: &'a mut [MaybeUninit<f32>],
+    /// Tiles that were added.
+    done: usize,
+}
+
+impl<'a> Overlapping<'a> {
+    /// `images` may be uninitialised; when all tiles were added, all of it was written.
+    pub(super) fn new(simd: Simd, tiles: Tiles, images: &'a mut [MaybeUninit<f32>]) -> Self {
+        Self { simd, tiles, images, done: 0 }
+    }
+
+    /// d = B V Bᵀ of the next tiles.
+    ///
+    /// # Panics
+    /// If they are not the next.
+    pub(super) fn add(&mut self, group: Range<usize>, v: &[f32]) {
+        assert!(group.start == self.done, "tiles {group:?} after {}", self.done);
+        self.done = group.end;
+        to_inputs(self.simd, self.tiles, group, v, self.images);
+    }
+}
+
 registers! {
     /// V = Bᵀ d B of the tiles `group` of the images `a`, which are zero outside.
     pub(super) fn from_inputs(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) = from_inputs_in, or from_inputs_portable;
 
-    /// d = B V Bᵀ into the images `a`. The first tile to reach a pixel writes it, the others add: groups come in order.
-    pub(super) fn to_inputs(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [MaybeUninit<f32>])
+    /// d = B V Bᵀ into the images `a`. The first tile to reach a pixel writes it, the others add: only [`Overlapping`] calls it.
+    fn to_inputs(tiles: Tiles, group: Range<usize>, v: &[f32], a: &mut [MaybeUninit<f32>])
         = to_inputs_in, or to_inputs_portable;
 
     /// `ending` of Y = Aᵀ M A into `out` `[images, h, w, channels]`.
@@ -126,7 +157,7 @@ unsafe fn from_inputs_in<V: Lanes>(tiles: Tiles, group: Range<usize>, a: &[f32],
 #[inline(always)]
 unsafe fn from_inputs_of<V: Lanes, F: Form<I>, const I: usize>(tiles: Tiles, group: Range<usize>, a: &[f32], v: &mut [f32]) {
     let Frame { width, channels, .. } = tiles.frame;
-    let mut places = tiles.planes(&group, channels, v.len()).places::<I>();
+    let mut places = tiles.planes::<F, I>(&group, channels, v.len()).places::<I>();
     assert!(a.len() == tiles.frame.len(), "images of {}", a.len());
     // SAFETY: as the caller promises.
     let mut half = unsafe { [[V::splat(0.0); I]; I] };
@@ -208,7 +239,7 @@ unsafe fn to_inputs_of<V: Lanes, F: Form<I>, const I: usize>(
     a: &mut [MaybeUninit<f32>],
 ) {
     let Frame { width, channels, .. } = tiles.frame;
-    let mut places = tiles.planes(&group, channels, v.len()).places::<I>();
+    let mut places = tiles.planes::<F, I>(&group, channels, v.len()).places::<I>();
     assert!(a.len() == tiles.frame.len(), "images of {}", a.len());
     let common = F::STRIDE.common();
     // SAFETY: as the caller promises.
@@ -220,7 +251,8 @@ unsafe fn to_inputs_of<V: Lanes, F: Form<I>, const I: usize>(
         let to = a.as_mut_ptr().cast::<f32>().wrapping_add(begin);
         let mut first = 0;
         while first < channels {
-            // SAFETY: as in `from_inputs_in`.
+            // SAFETY: as in `from_inputs_of`. What is added to was written by a tile before this one, above it or to the left:
+            // [`Overlapping`] has had them all.
             unsafe {
                 for (half, places) in half.iter_mut().zip(&places.first) {
                     let mut d = [V::splat(0.0); I];
@@ -282,7 +314,7 @@ unsafe fn to_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
     ending: Ending<'_>,
     out: &mut [MaybeUninit<f32>],
 ) {
-    let (mut places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
+    let (mut places, width) = (tiles.planes::<F, I>(&group, channels, m.len()).places::<I>(), tiles.w);
     let Ending { bias, residual, factor } = ending;
     let each = |given: &[f32], all: usize| given.is_empty() || given.len() == channels || given.len() == all;
     assert!(
@@ -357,7 +389,7 @@ unsafe fn from_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
     g: &[f32],
     m: &mut [f32],
 ) {
-    let (mut places, width) = (tiles.planes(&group, channels, m.len()).places::<I>(), tiles.w);
+    let (mut places, width) = (tiles.planes::<F, I>(&group, channels, m.len()).places::<I>(), tiles.w);
     assert!(g.len() == tiles.pixels(channels), "{} outputs", g.len());
     // SAFETY: as the caller promises.
     let mut half = unsafe { [[V::splat(0.0); TILE]; I] };
@@ -367,7 +399,7 @@ unsafe fn from_outputs_of<V: Lanes, F: Form<I>, const I: usize>(
         let to = m.as_mut_ptr();
         let mut first = 0;
         while first < channels {
-            // SAFETY: as in `to_outputs_in`.
+            // SAFETY: as in `to_outputs_of`.
             unsafe {
                 for x in 0..TILE {
                     let mut d = [V::splat(0.0); TILE];
