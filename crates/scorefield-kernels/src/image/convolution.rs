@@ -249,6 +249,11 @@ impl Convolution {
         whole && (matches!(self, Winograd(..)) || ending.residual.is_empty() && ending.factor == 1.0)
     }
 
+    fn tiles(&self, stride: winograd::Stride, layer: Layer, images: usize) -> winograd::Tiles {
+        let (h, w) = layer.output();
+        winograd::Tiles::new(stride, self.place(images).frame, layer.before, h, w)
+    }
+
     /// All of `y` `[images, h', w', c_out]` = `ending` of W ∗ `a`. Winograd's way fetches `next` meanwhile. `space` is of
     /// [`space_len`](Self::space_len).
     #[allow(clippy::too_many_arguments, reason = "shapes, two inputs, two outputs")]
@@ -266,8 +271,7 @@ impl Convolution {
         let run = |ending: Ending<'_>, to: &mut _| match (*self, packed) {
             (Self::Direct(direct), Packed::Direct(packed)) => direct.forward(images, a, packed, ending.bias, to),
             (Winograd(simd, stride, layer), Packed::Winograd(weights)) => {
-                let ((h, w), frame) = (layer.output(), self.place(images).frame);
-                winograd::forward(simd, stride, frame, layer.before, h, w, a, weights, next, ending, to);
+                winograd::forward(simd, self.tiles(stride, layer, images), a, weights, next, ending, to);
             }
             _ => unreachable!("weights packed for another way"),
         };
@@ -299,8 +303,7 @@ impl Convolution {
                 }
             }
             (Winograd(simd, stride, layer), Packed::Winograd(weights)) => {
-                let (height, width) = layer.output();
-                winograd::backward(simd, stride, self.place(images).frame, layer.before, height, width, a, g, weights, da, sum);
+                winograd::backward(simd, self.tiles(stride, layer, images), a, g, weights, da, sum);
             }
             _ => unreachable!("weights packed for another way"),
         }

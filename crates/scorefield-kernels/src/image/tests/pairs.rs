@@ -1,6 +1,7 @@
 //! Convolutions of numbers rounded to bfloat16: in pairs, by their twin and by the processor's own instructions where it has them, against the
 //! formula in f64 with the factors rounded beforehand, and against the ways that round and multiply in f32.
 
+use super::bare::bare;
 use super::*;
 use crate::image::direct::Direct;
 use crate::matrix::pairs::{Dots, round};

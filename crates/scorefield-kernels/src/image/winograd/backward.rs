@@ -1,37 +1,33 @@
 //! The adjoint of the forward pass: Ū_k += V_kᵀ·(A ȳ Aᵀ)_k and d̄ = B V̄ Bᵀ with V̄_k = (A ȳ Aᵀ)_k·U_kᵀ, a group of tiles at a time.
 
 use super::POINTS;
-use super::form::{Planes, Stride};
-use super::tiles::{Overlapping, Tiles, from_inputs, from_outputs};
+use super::inputs::{Overlapping, from_inputs};
+use super::outputs::from_outputs;
+use super::planes::Planes;
+use super::tiles::Tiles;
 use super::weights::{Pass, Weights};
 use crate::dispatch::Simd;
-use crate::image::Frame;
 use crate::matrix::outer::{Begin, outer};
 use crate::matrix::rows::{Rows, RowsMut};
 use crate::matrix::scratch;
 use std::mem::MaybeUninit;
 
 /// Gradients from `g` `[images, h, w, c_out]`, that of the outputs: by the weights, added to `du` `[36, c_in, c_out]`, of which
-/// [`weight_gradient`](super::weight_gradient) makes the weights' own; and by the images, written to `da`, all of it. Channels are rounded up to multiples of 16. `a` is as in [`forward`](super::forward()),
-/// `weights` those of [`Weights::backward`]. On the calling thread.
+/// [`weight_gradient`](super::weight_gradient) makes the weights' own; and by the images, written to `da`, all of it. Channels are
+/// rounded up to multiples of 16. `a` is as in [`forward`](super::forward()), `weights` those of [`Weights::backward`]. On the calling thread.
 ///
 /// # Panics
 /// If the shapes differ.
-#[allow(clippy::too_many_arguments, reason = "shapes, two inputs, two outputs")]
 pub(crate) fn backward(
     simd: Simd,
-    stride: Stride,
-    frame: Frame,
-    before: usize,
-    h: usize,
-    w: usize,
+    tiles: Tiles,
     a: &[f32],
     g: &[f32],
     weights: Weights<'_>,
     da: Option<&mut [MaybeUninit<f32>]>,
     du: &mut [f32],
 ) {
-    let tiles = Tiles::new(stride, frame, before, h, w);
+    let Tiles { stride, frame, .. } = tiles;
     let [c_out, c_in] = weights.sides(simd, stride, Pass::Backward);
     assert!(frame.channels == c_in, "weights for {c_in} channels, not {}", frame.channels);
     assert!(du.len() == POINTS * c_in * c_out, "gradient of {} for {c_in}×{c_out}", du.len());

@@ -1,37 +1,33 @@
 //! Y = Aᵀ [U ⊙ (Bᵀ d B)] A over a block of images, a group of tiles at a time.
 
 use super::POINTS;
-use super::form::{Planes, Stride};
-use super::tiles::{Tiles, from_inputs, to_outputs};
+use super::inputs::from_inputs;
+use super::outputs::to_outputs;
+use super::planes::Planes;
+use super::tiles::Tiles;
 use super::weights::{Pass, Weights};
 use crate::dispatch::Simd;
+use crate::image::ahead;
 use crate::image::leave::Ending;
-use crate::image::{Frame, ahead};
 use crate::matrix::rows::Rows;
 use crate::matrix::scratch;
 use std::mem::MaybeUninit;
 
-/// All of `out` `[images, h, w, c_out]` = `ending` of `weights` ∗ `a`, where `a` are the images of `frame`, with `before` rows and columns of zeros above and
-/// to the left and as many as are needed below and to the right. Channels are rounded up to multiples of 16. `weights` are those of
-/// [`Weights::forward`] for this stride. Meanwhile `next` is fetched. On the calling thread.
+/// All of `out` `[images, h, w, c_out]` = `ending` of `weights` ∗ `a`, the images that are cut into `tiles`. Channels are rounded up to
+/// multiples of 16. `weights` are those of [`Weights::forward`] for the same stride. Meanwhile `next` is fetched. On the calling thread.
 ///
 /// # Panics
 /// If the shapes differ.
-#[allow(clippy::too_many_arguments, reason = "shapes, two inputs, an output")]
 pub(crate) fn forward(
     simd: Simd,
-    stride: Stride,
-    frame: Frame,
-    before: usize,
-    h: usize,
-    w: usize,
+    tiles: Tiles,
     a: &[f32],
     weights: Weights<'_>,
     next: &[f32],
     ending: Ending<'_>,
     out: &mut [MaybeUninit<f32>],
 ) {
-    let tiles = Tiles::new(stride, frame, before, h, w);
+    let Tiles { stride, frame, .. } = tiles;
     let [c_in, c_out] = weights.sides(simd, stride, Pass::Forward);
     assert!(frame.channels == c_in, "weights for {c_in} channels, not {}", frame.channels);
     assert!(out.len() == tiles.pixels(c_out), "{} outputs, not {}", out.len(), tiles.pixels(c_out));

@@ -20,6 +20,9 @@
 mod backward;
 mod form;
 mod forward;
+mod inputs;
+mod outputs;
+mod planes;
 mod sides;
 #[cfg(test)]
 mod tests;
@@ -29,6 +32,7 @@ mod weights;
 pub(crate) use backward::backward;
 pub(crate) use form::Stride;
 pub(crate) use forward::forward;
+pub(crate) use tiles::Tiles;
 pub(crate) use weights::{Weights, weight_gradient, weights_len};
 
 /// Side of a tile of outputs.

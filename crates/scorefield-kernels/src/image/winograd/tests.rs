@@ -115,9 +115,10 @@ impl Case {
         let (mut out, mut da) = (vec![f32::NAN; self.g.len()], vec![f32::NAN; self.a.len()]);
         let (mut du, mut gw) = (vec![0.0; 36 * frame.channels * self.shape.wide()], vec![f32::NAN; self.weight.len()]);
         let weights = Weights::forward(simd, stride, &self.weight, c_in, c_out, &mut space);
-        forward(simd, stride, frame, before, h, w, &self.a, weights, &[], Ending::NONE, as_unwritten(&mut out));
+        let tiles = Tiles::new(stride, frame, before, h, w);
+        forward(simd, tiles, &self.a, weights, &[], Ending::NONE, as_unwritten(&mut out));
         let weights = Weights::backward(simd, stride, &self.weight, c_in, c_out, &mut space);
-        backward(simd, stride, frame, before, h, w, &self.a, &self.g, weights, Some(as_unwritten(&mut da)), &mut du);
+        backward(simd, tiles, &self.a, &self.g, weights, Some(as_unwritten(&mut da)), &mut du);
         weight_gradient(simd, stride, &du, c_in, c_out, &mut gw);
         [out, da, gw]
     }
@@ -189,9 +190,10 @@ fn gradients_by_weights_are_added_and_do_not_need_those_by_inputs() {
         let mut space = vec![0.0; weights_len(shape.c_in, shape.c_out)];
         let weights = Weights::backward(simd, stride, &case.weight, shape.c_in, shape.c_out, &mut space);
         let (mut once, mut da) = (vec![0.0; 36 * frame.channels * shape.wide()], case.a.clone());
-        backward(simd, stride, frame, 1, h, w, &case.a, &case.g, weights, Some(as_unwritten(&mut da)), &mut once);
+        let tiles = Tiles::new(stride, frame, 1, h, w);
+        backward(simd, tiles, &case.a, &case.g, weights, Some(as_unwritten(&mut da)), &mut once);
         let mut twice = once.clone();
-        backward(simd, stride, frame, 1, h, w, &case.a, &case.g, weights, None, &mut twice);
+        backward(simd, tiles, &case.a, &case.g, weights, None, &mut twice);
         let error = largest(&twice, once.iter().map(|&u| 2.0 * f64::from(u)));
         assert!(error < 1e-5 * norm(once.iter().map(|&u| u.into())), "{simd}: off by {error}");
     }
